@@ -1,0 +1,54 @@
+# `make` alone lists the targets. All logic is in manage.py; here is only how to get there from a fresh clone.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+DEMO ?= demo
+
+BIN := $(CURDIR)/.venv/bin
+MANAGE := $(BIN)/python manage.py
+READY := .venv/.ready
+FRONTEND := experiment_server/frontend
+ARTWORK := stimuli/sources/artwork
+PAGE := experiment_server/static/app.js
+DRAWINGS := $(ARTWORK)/node_modules/.package-lock.json
+NPM := PATH="$(BIN):$$PATH" npm --no-audit --no-fund --loglevel=error
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test lint bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) $(PAGE) $(DRAWINGS) ## make the virtual environment, the participant page and the demo's drawings
+
+demo: setup ## run the whole job on the embedded pictures and model; results in demo/
+	$(MANAGE) demo --out $(DEMO)
+
+serve: demo ## serve the demo study, so that you can take part in it
+	INTERPSCORE_DATA_DIR=$(DEMO)/data $(MANAGE) serve --host $(HOST) --port $(PORT)
+
+test: setup ## run all tests but the benchmarks
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+lint: setup ## check style and types
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy . && cd $(FRONTEND) && $(NPM) run check
+
+bench: setup ## measure speed: each benchmark compares two things in one run
+	$(BIN)/python -m pytest -q tests/benchmarks
+
+clean: ## delete what the other targets made, the demo's results included
+	rm -rf .venv $(DEMO) experiment_server/static $(FRONTEND)/node_modules $(ARTWORK)/node_modules
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Error: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,postgres,frontend,test,lint]'
+	touch $@
+
+$(PAGE): $(READY) $(FRONTEND)/package-lock.json $(wildcard $(FRONTEND)/src/*) $(wildcard $(FRONTEND)/*.mjs)
+	cd $(FRONTEND) && $(NPM) ci && $(NPM) run build
+	touch $@
+
+$(DRAWINGS): $(READY) $(ARTWORK)/package-lock.json
+	cd $(ARTWORK) && $(NPM) ci
+	touch $@

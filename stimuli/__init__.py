@@ -1,0 +1,1 @@
+"""What is shown: pictures, their degradations, and the manifest of the stimuli."""

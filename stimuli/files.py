@@ -1,0 +1,66 @@
+"""Writing files so that a reader never meets half of one, and no one loses one by accident."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stimuli.errors import UserError
+
+
+def sha256_of_bytes(data: bytes) -> str:
+    """SHA-256 of some bytes, 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """SHA-256 of a file's content, 64 hexadecimal digits, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder and its parents, and check that it can be written to.
+
+    Raises UserError if it cannot be made or is not writable.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return path
+    except OSError as error:
+        raise UserError(
+            f"cannot write to the folder {path} ({error.strerror}); "
+            "choose another one or change its permissions"
+        ) from error
+
+
+def refuse_to_overwrite(path: Path, force: bool) -> None:
+    """Raise UserError if a file is there already and the user did not ask to replace it."""
+    if path.exists() and not force:
+        raise UserError(f"{path} exists already; name another output, or add --force to replace it")
+
+
+@contextmanager
+def replacing(path: Path, *, force: bool = False) -> Iterator[Path]:
+    """Give a temporary path to write to; when the block ends well, rename it to ``path``.
+
+    The temporary file lies in the same folder and keeps the suffix. If the block raises, it is
+    deleted and ``path`` is as it was. Raises UserError if ``path`` exists and not ``force``, or if
+    the folder cannot be written to.
+    """
+    refuse_to_overwrite(path, force)
+    make_folder(path.parent)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,381 @@
+"""From a folder of pictures to a folder of stimuli with their manifest and masks.
+
+The unit of work is one picture with all of its conditions. Every stimulus has its own seed, so the
+order of work and the number of jobs change no byte. Finished pictures are noted in
+``.partial.jsonl`` as they come, so that a build that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from importlib import metadata
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from stimuli.conditions import PERTURBATIONS, Condition, ConditionsFile
+from stimuli.corruptions import apply
+from stimuli.errors import UserError
+from stimuli.files import make_folder, replacing, sha256_of_bytes, sha256_of_file
+from stimuli.manifest import CSV_NAME, FORMAT_VERSION, PARQUET_NAME, Stimulus, read_manifest, write_manifest
+from stimuli.masks import matched_mask
+from stimuli.measures import clipped_fraction, mean_luminance, psnr, rms_contrast, ssim
+from stimuli.pictures import RECIPE, load_picture
+from stimuli.seeds import generator, mask_seed, stimulus_id, stimulus_seed
+from stimuli.sources.folder import LeftOut, Source, scan
+
+MASKS = 16
+BUILD_NAME, PARTIAL_NAME = "build.json", ".partial.jsonl"
+#: raised whenever the same inputs would give other pixels than before
+RECIPE_VERSION = 1
+#: zlib's effort; the pixels do not depend on it, time and file size do
+PNG_LEVEL = 4
+
+_IMAGE_NAMES = "images/" + 16 * "[0-9a-f]" + ".png"
+_MASK_NAMES = "masks/[0-9][0-9].png"
+
+Pixels = npt.NDArray[np.uint8]
+Watch = Callable[[Iterable["Outcome"], int], Iterable["Outcome"]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is told: where to read and write, what to make, and the build's seed."""
+
+    source: Path
+    out: Path
+    conditions: ConditionsFile
+    seed: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One picture done: its stimuli, clean first, or the reason why it has none."""
+
+    source: str
+    stimuli: tuple[Stimulus, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a build made: the manifest's rows, the files left out, how many pictures were rendered now."""
+
+    folder: Path
+    stimuli: tuple[Stimulus, ...]
+    left_out: tuple[LeftOut, ...]
+    rendered: int
+
+
+def build(
+    source: Path,
+    out: Path,
+    conditions: ConditionsFile,
+    seed: int = 0,
+    jobs: int = 1,
+    force: bool = False,
+    watch: Watch | None = None,
+) -> Build:
+    """Make every stimulus of a folder of pictures, its masks and its manifest.
+
+    ``out`` gets ``images/``, ``masks/00.png`` to ``15.png``, ``manifest.csv``, ``manifest.parquet``
+    and ``build.json``, the same bytes for any number of ``jobs`` (processes). ``watch`` is handed the
+    outcomes as they come and their number and yields them on, to show progress. A build of the same
+    inputs is resumed, or found done; images that are missing or altered are made again. A file that
+    cannot be read is left out and reported in the result; the rest goes on.
+
+    Raises UserError if ``out`` holds anything else and not ``force`` (which starts anew),
+    if no picture could be read, or if a family's severities are not monotone in their mean distance
+    from clean: then what was built is deleted.
+    """
+    _refuse_overlap(source, out)
+    sources, misplaced = scan(source)
+    inputs = _inputs(sources, conditions, seed)
+    outcomes = {outcome.source: outcome for outcome in _prepare(out, inputs, force)}
+    todo = [row for row in sources if row.path not in outcomes]
+    results = _noted(out, _render_all(Job(source, out, conditions, seed), todo, jobs))
+    outcomes |= {outcome.source: outcome for outcome in (watch(results, len(todo)) if watch else results)}
+    done = [outcomes[row.path] for row in sources]
+    stimuli = tuple(row for outcome in done for row in outcome.stimuli)
+    left_out = (*misplaced, *(LeftOut(row.source, row.reason) for row in done if row.reason))
+    _finish(out, inputs, stimuli, left_out)
+    return Build(out, stimuli, left_out, sum(not outcomes[row.path].reason for row in todo))
+
+
+def _refuse_overlap(source: Path, out: Path) -> None:
+    if out.resolve().is_relative_to(source.resolve()):
+        raise UserError(f"the output {out} lies inside the folder of pictures {source}; name another one")
+
+
+def _inputs(sources: Sequence[Source], conditions: ConditionsFile, seed: int) -> dict[str, Any]:
+    inputs: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "recipe_version": RECIPE_VERSION,
+        "seed": seed,
+        "size": conditions.size,
+        "conditions": [condition.key for condition in conditions.conditions],
+        "clean_only": list(conditions.clean_only),
+        "sources_sha256": sha256_of_bytes(json.dumps([asdict(row) for row in sources]).encode()),
+    }
+    return {**inputs, "inputs_sha256": sha256_of_bytes(json.dumps(inputs, sort_keys=True).encode())}
+
+
+def _finish(
+    out: Path, inputs: dict[str, Any], stimuli: Sequence[Stimulus], left_out: Sequence[LeftOut]
+) -> None:
+    try:
+        if not stimuli:
+            raise UserError(f"no picture could be read, the first because {left_out[0].reason}")
+        check_ladders(stimuli)
+    except UserError:
+        _delete_build(out)
+        raise
+    _write_masks(out, inputs["seed"], inputs["size"], stimuli)
+    _write_json(out / BUILD_NAME, {**inputs, "left_out": [asdict(row) for row in left_out]})
+    write_manifest(out, stimuli, force=True)
+    (out / PARTIAL_NAME).unlink(missing_ok=True)
+
+
+# Resuming
+
+
+def _prepare(out: Path, inputs: dict[str, Any], force: bool) -> list[Outcome]:
+    """Make ``out`` ready; return what an earlier build of the same inputs has finished."""
+    if force or _former_inputs(out) != inputs["inputs_sha256"]:
+        _clear(out, force)
+    for name in ("images", "masks"):
+        for leftover in make_folder(out / name).glob(".*"):
+            leftover.unlink()
+    known = [outcome for outcome in _known(out) if _is_whole(out, outcome)]
+    with replacing(out / PARTIAL_NAME, force=True) as path:
+        path.write_text("".join(map(_line_of, known)), encoding="utf-8")
+    _write_json(out / BUILD_NAME, inputs)
+    return known
+
+
+def _former_inputs(out: Path) -> str | None:
+    try:
+        former = json.loads((out / BUILD_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return str(former.get("inputs_sha256")) if isinstance(former, dict) else None
+
+
+def _clear(out: Path, force: bool) -> None:
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise UserError(
+            f"{out} holds something other than a build of these pictures, conditions and seed; "
+            "name another folder, or add --force to replace a former build in it"
+        )
+    _delete_build(make_folder(out))
+
+
+def _delete_build(out: Path) -> None:
+    ours = [out / name for name in (CSV_NAME, PARQUET_NAME, PARTIAL_NAME, BUILD_NAME)]
+    for path in (*ours, *out.glob(_IMAGE_NAMES), *out.glob(_MASK_NAMES)):
+        path.unlink(missing_ok=True)
+    for folder in (out / "images", out / "masks"):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _known(out: Path) -> list[Outcome]:
+    """List what a former build noted as finished, or has in its manifest."""
+    if (out / CSV_NAME).is_file():
+        rows: dict[str, list[Stimulus]] = {}
+        for row in read_manifest(out):
+            rows.setdefault(row.source_path, []).append(row)
+        return [Outcome(source, tuple(stimuli)) for source, stimuli in rows.items()]
+    path = out / PARTIAL_NAME
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return [outcome for line in lines if (outcome := _outcome_of(line)) is not None]
+
+
+def _line_of(outcome: Outcome) -> str:
+    rows = [
+        {**asdict(row), "psnr_db": None if math.isnan(row.psnr_db) else row.psnr_db}
+        for row in outcome.stimuli
+    ]
+    return json.dumps(rows, allow_nan=False) + "\n"
+
+
+def _outcome_of(line: str) -> Outcome | None:
+    """Read a line of the list of finished pictures; None for the torn last line of a killed build."""
+    try:
+        rows = json.loads(line)
+    except ValueError:
+        return None
+    stimuli = [Stimulus(**{**row, "psnr_db": _number(row["psnr_db"])}) for row in rows]
+    return Outcome(stimuli[0].source_path, tuple(stimuli))
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _is_whole(out: Path, outcome: Outcome) -> bool:
+    return all(
+        (path := out / row.image).is_file() and sha256_of_file(path) == row.image_sha256
+        for row in outcome.stimuli
+    )
+
+
+def _noted(out: Path, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """Append every picture that has stimuli to the list of finished ones, and pass it on."""
+    with (out / PARTIAL_NAME).open("a", encoding="utf-8") as stream:
+        for outcome in outcomes:
+            if outcome.stimuli:
+                stream.write(_line_of(outcome))
+                stream.flush()
+            yield outcome
+
+
+# Rendering
+
+
+def _render_all(job: Job, sources: Sequence[Source], jobs: int) -> Iterator[Outcome]:
+    """Render pictures in the order given, in this process or in several."""
+    work = partial(render_source, job)
+    if jobs <= 1 or len(sources) <= 1:
+        yield from map(work, sources)
+        return
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(min(jobs, len(sources)), context, _end_with_parent) as pool:
+            yield from pool.map(work, sources)
+    except BrokenProcessPool as error:
+        raise UserError(
+            "a worker process was ended from outside, perhaps for want of memory; "
+            "run the same command again with fewer --jobs, and it goes on where it stopped"
+        ) from error
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is gone, even if that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(process: multiprocessing.process.BaseProcess) -> None:
+    process.join()
+    os._exit(1)
+
+
+def render_source(job: Job, source: Source) -> Outcome:
+    """Write all stimuli of one picture; a picture that cannot be read is told in ``reason``."""
+    try:
+        clean = load_picture(job.source / source.path, job.conditions.size, source.path)
+    except UserError as error:
+        return Outcome(source.path, reason=str(error))
+    conditions = job.conditions.of_concept(source.concept)
+    return Outcome(source.path, tuple(_render(job, source, clean, condition) for condition in conditions))
+
+
+def _render(job: Job, source: Source, clean: Pixels, condition: Condition, replicate: int = 0) -> Stimulus:
+    seed = stimulus_seed(source.sha256, condition, replicate, job.seed)
+    image = apply(condition.perturbation, clean, condition.severity, generator(seed))
+    identifier = stimulus_id(source.sha256, condition, replicate)
+    name = f"images/{identifier}.png"
+    return Stimulus(
+        stimulus=identifier,
+        image=name,
+        image_sha256=_write_image(job.out / name, image),
+        source=source.id,
+        source_sha256=source.sha256,
+        source_path=source.path,
+        concept=source.concept,
+        cluster=source.cluster,
+        perturbation=condition.perturbation,
+        severity=condition.severity,
+        severity_unit=condition.unit,
+        condition=condition.key,
+        replicate=replicate,
+        seed=seed,
+        width=image.shape[1],
+        height=image.shape[0],
+        clipped_fraction=clipped_fraction(image),
+        rms_contrast=rms_contrast(image),
+        mean_luminance=mean_luminance(image),
+        psnr_db=psnr(image, clean),
+        ssim=ssim(image, clean),
+        parameters=json.dumps(
+            {**RECIPE, "size": job.conditions.size, "build_seed": job.seed}, sort_keys=True
+        ),
+        versions=_versions(),
+        licence=source.licence,
+        credit=source.credit,
+        credit_url=source.credit_url,
+    )
+
+
+@cache
+def _versions() -> str:
+    return json.dumps({name: metadata.version(name) for name in ("interpscore", "numpy", "pillow", "scipy")})
+
+
+def _write_image(path: Path, image: Pixels) -> str:
+    """Write a PNG, whole or not at all, and return its SHA-256."""
+    try:
+        with replacing(path, force=True) as temporary:
+            Image.fromarray(image).save(temporary, "PNG", compress_level=PNG_LEVEL)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path} ({error.strerror}); make room or name another folder"
+        ) from error
+    return sha256_of_file(path)
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    with replacing(path, force=True) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _write_masks(out: Path, seed: int, size: int, stimuli: Sequence[Stimulus]) -> None:
+    """Write the backward masks, matched to the average clean stimulus."""
+    clean = [row for row in stimuli if row.perturbation == "clean"]
+    luminance = float(np.mean([row.mean_luminance for row in clean]))
+    contrast = float(np.mean([row.rms_contrast for row in clean]))
+    for number in range(MASKS):
+        mask = matched_mask(size, size, luminance, contrast, generator(mask_seed(number, seed)))
+        _write_image(out / f"masks/{number:02d}.png", mask)
+
+
+# The ladder gate
+
+
+def check_ladders(stimuli: Sequence[Stimulus]) -> None:
+    """Refuse a family in which a stronger severity is, on average, no further from clean.
+
+    The distance is the root-mean-square difference of channel values from the clean stimulus, 0 to 1,
+    averaged over the sources. Raises UserError naming the two severities.
+    """
+    for family in PERTURBATIONS.values():
+        rows = [row for row in stimuli if row.perturbation == family.name]
+        ladder = sorted({row.severity for row in rows}, key=lambda severity: family.direction * severity)
+        for milder, stronger in pairwise(ladder):
+            near, far = _mean_distance(rows, milder), _mean_distance(rows, stronger)
+            if far <= near:
+                raise UserError(
+                    f"{family.name}-{stronger:g} is on average no further from clean ({far:.4f}) "
+                    f"than {family.name}-{milder:g} ({near:.4f}); leave one of them out of the conditions"
+                )
+
+
+def _mean_distance(rows: Sequence[Stimulus], severity: float) -> float:
+    """Mean root-mean-square difference from clean, which the signal-to-noise ratio in dB stands for."""
+    ratios = [row.psnr_db for row in rows if row.severity == severity]
+    return float(np.mean([0.0 if math.isnan(ratio) else 10 ** (-ratio / 20) for ratio in ratios]))

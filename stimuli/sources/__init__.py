@@ -1,0 +1,1 @@
+"""Picture sets: a folder of the user's, and the pictures of the demo."""

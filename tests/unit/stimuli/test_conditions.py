@@ -1,0 +1,185 @@
+"""The vocabulary of conditions and the file that names them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stimuli.conditions import DEFAULT_CONDITIONS, PERTURBATIONS, Condition, concept_name, load_conditions
+from stimuli.errors import UserError
+
+ROOT = Path(__file__).parents[3]
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "conditions.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("condition", DEFAULT_CONDITIONS.conditions)
+def test_a_key_reads_back(condition: Condition) -> None:
+    assert Condition.parse(condition.key) == condition
+
+
+def test_keys() -> None:
+    assert Condition("clean").key == "clean"
+    assert Condition("gaussian_noise", 0.18).key == "gaussian_noise-0.18"
+    assert Condition("gaussian_blur", 3).key == "gaussian_blur-3"
+    assert Condition.parse("gaussian_noise-1e-05").severity == 1e-5
+    assert Condition("contrast", 0.5).unit == "fraction"
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (
+            "gaussian_noise",
+            "'gaussian_noise' is not a condition; "
+            "write clean or perturbation-severity, as gaussian_noise-0.18",
+        ),
+        (
+            "fog-1",
+            "'fog' is not a perturbation; choose one of "
+            "clean, gaussian_noise, gaussian_blur, contrast, pixelate",
+        ),
+        (
+            "contrast-1.5",
+            "severity 1.5 of contrast is outside its range; give a number from 0 to 1",
+        ),
+        (
+            "gaussian_noise-nan",
+            "severity nan of gaussian_noise is outside its range; give a number from 0 to 10",
+        ),
+        (
+            "contrast-0.12345678",
+            "severity 0.12345678 of contrast has too many digits; write six significant ones",
+        ),
+    ],
+)
+def test_a_key_that_means_nothing_is_refused(key: str, message: str) -> None:
+    with pytest.raises(UserError) as error:
+        Condition.parse(key)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("perturbation", [row for row in PERTURBATIONS.values() if row.name != "clean"])
+def test_published_levels_are_in_range_and_grow_stronger(perturbation: object) -> None:
+    from stimuli.conditions import Perturbation
+
+    assert isinstance(perturbation, Perturbation)
+    strengths = [perturbation.direction * level for level in perturbation.published_levels]
+    assert len(strengths) == 5
+    assert strengths == sorted(strengths)
+    assert perturbation.direction * perturbation.identity < strengths[0]
+    for level in (*perturbation.published_levels, perturbation.identity):
+        assert perturbation.low <= level <= perturbation.high
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    text = """
+        size = 64
+        clean_only = ["Cat", "space_rocket"]
+        [[condition]]
+        perturbation = "gaussian_noise"
+        severity = [0.08, 1]
+        [[condition]]
+        perturbation = "clean"
+        [[condition]]
+        perturbation = "contrast"
+        severity = 0.1
+    """
+    read = load_conditions(write(tmp_path, text))
+    assert read.size == 64
+    assert read.clean_only == ("cat", "space rocket")
+    assert [row.key for row in read.conditions] == [
+        "clean",
+        "gaussian_noise-0.08",
+        "gaussian_noise-1",
+        "contrast-0.1",
+    ]
+    assert [row.key for row in read.of_concept("cat")] == ["clean"]
+    assert read.of_concept("dog") == read.conditions
+
+
+def test_an_empty_file_asks_for_clean_only(tmp_path: Path) -> None:
+    assert load_conditions(write(tmp_path, "")).conditions == (Condition("clean"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sise = 3", "unknown key sise; allowed are size, clean_only, condition"),
+        (
+            "size = 20",
+            "size is 20; give the side of a stimulus, a whole number of pixels from 32 to 2048",
+        ),
+        (
+            "size = true",
+            "size is True; give the side of a stimulus, a whole number of pixels from 32 to 2048",
+        ),
+        ("clean_only = 'cat'", 'clean_only is not a list of concepts; write for example ["cat", "rocket"]'),
+        ("condition = 3", "condition is not a list of tables; write each one under [[condition]]"),
+        (
+            "[[condition]]\nname = 'contrast'",
+            "unknown key condition 1.name; allowed are perturbation, severity",
+        ),
+        (
+            "[[condition]]\nseverity = 1",
+            "condition 1 has no perturbation; "
+            "name one of clean, gaussian_noise, gaussian_blur, contrast, pixelate in quotes",
+        ),
+        (
+            "[[condition]]\nperturbation = 'contrast'",
+            "condition 1.severity is None; give a number or a list of numbers",
+        ),
+        (
+            "[[condition]]\nperturbation = 'contrast'\nseverity = ['a']",
+            "condition 1.severity is ['a']; give a number or a list of numbers",
+        ),
+        (
+            "[[condition]]\nperturbation = 'contrast'\nseverity = 3",
+            "condition 1: severity 3 of contrast is outside its range; give a number from 0 to 1",
+        ),
+        (
+            "[[condition]]\nperturbation = 'contrast'\nseverity = [0.1, 0.1]",
+            "condition contrast-0.1 is there twice; remove one of them",
+        ),
+    ],
+)
+def test_a_wrong_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(UserError) as error:
+        load_conditions(path)
+    assert str(error.value) == f"{path}: {message}"
+
+
+def test_a_file_that_is_missing_or_not_toml_is_refused(tmp_path: Path) -> None:
+    missing = tmp_path / "none.toml"
+    with pytest.raises(UserError) as error:
+        load_conditions(missing)
+    assert str(error.value) == (
+        f"cannot read the conditions file {missing} (No such file or directory); check the name"
+    )
+    broken = write(tmp_path, "size = ")
+    with pytest.raises(UserError) as error:
+        load_conditions(broken)
+    assert str(error.value) == (
+        f"{broken} is not a TOML file (Invalid value (at end of document)); correct it there"
+    )
+
+
+def test_concept_names() -> None:
+    assert concept_name("Ice_Cream") == "ice cream"
+
+
+def test_the_vocabulary_and_the_manifest_load_no_image_code() -> None:
+    code = (
+        "import sys, stimuli.conditions, stimuli.manifest;"
+        "print([m for m in ('numpy', 'pandas', 'PIL', 'scipy', 'pyarrow') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
