@@ -1,0 +1,1 @@
+"""What it means: judged answers, activations, metrics and alignment."""

@@ -1,0 +1,60 @@
+"""Spelling tolerance that does not take one real word for another."""
+
+from __future__ import annotations
+
+from rapidfuzz.distance import OSA, Indel
+
+from scoring.answers.common_words import COMMON_WORDS
+from scoring.answers.inflection import base_forms
+
+#: (shortest length of the right word, edits allowed from there on)
+EDITS_BY_LENGTH = ((12, 3), (8, 2), (4, 1))
+
+
+def is_misspelling(typed: str, right: str) -> bool:
+    """Tell whether ``typed`` can only be a slip of ``right``.
+
+    Edits are those of optimal string alignment (insertion, deletion, substitution, swap of
+    neighbours). One is allowed from 4 letters on, two from 8 (from 5 where the letters are the same in
+    another order, as in "bycicle"), three from 12. A word of 4 letters may only have two letters
+    swapped; one of 5 may not have a letter substituted. The first letter must be right, unless the
+    first two are swapped in a word of 6 or more. Lengths differ by one at most, and a typed word that
+    is itself a common English word is never a slip.
+
+    >>> is_misspelling("sailbaot", "sailboat"), is_misspelling("cat", "car")
+    (True, False)
+    """
+    return (
+        typed != right
+        and abs(len(typed) - len(right)) <= 1
+        and _starts_alike(typed, right)
+        and _near(typed, right)
+        and not is_common(typed)
+    )
+
+
+def is_common(word: str) -> bool:
+    """Tell whether a word, or what it is an inflection of, is a common English word."""
+    return not base_forms(word).isdisjoint(COMMON_WORDS)
+
+
+def _starts_alike(typed: str, right: str) -> bool:
+    swapped = len(right) >= 6 and typed[:2] == right[1::-1]
+    return typed[:1] == right[:1] or swapped
+
+
+def _near(typed: str, right: str) -> bool:
+    edits = OSA.distance(typed, right, score_cutoff=3)
+    same_letters = sorted(typed) == sorted(right)
+    if len(right) >= 5 and same_letters and edits == 2:
+        return True
+    return edits <= edits_allowed(len(right)) and (len(right) > 5 or same_letters or _careful(typed, right))
+
+
+def _careful(typed: str, right: str) -> bool:
+    return len(right) == 5 and Indel.distance(typed, right) == 1
+
+
+def edits_allowed(length: int) -> int:
+    """How many edits a right word of this many letters tolerates."""
+    return next((edits for shortest, edits in EDITS_BY_LENGTH if length >= shortest), 0)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "manage.py"), "answers", "judge", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_rows_and_columns_keep_their_order(tmp_path: Path) -> None:
+    source = write(
+        tmp_path / "in.csv",
+        'rt,concept,response,note\n1,sailboat,"sail, boat",a\n2,fire,yacht,b\n3,sailboat,yacht,\n4,fire,,d\n',
+    )
+    lexicon = write(tmp_path / "lexicon.toml", '[sailboat]\naccept = ["yacht"]\n')
+    done = run(source, tmp_path / "out.csv", "--lexicon", lexicon)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        rows = list(csv.reader(stream))
+    version = rows[1][-1]
+    assert version.startswith("judge-")
+    assert rows == [
+        ["rt", "concept", "response", "note", "hard_correct", "soft_correct", "rule", "judge_version"],
+        ["1", "sailboat", "sail, boat", "a", "True", "1", "exact", version],
+        ["2", "fire", "yacht", "b", "False", "0", "no_match", version],
+        ["3", "sailboat", "yacht", "", "False", "1", "lexicon_accept", version],
+        ["4", "fire", "", "d", "False", "0", "no_answer", version],
+    ]
+    assert done.stdout == (
+        f"Judged 4 answers with {version}: 1 name the concept itself, soft credit 2; "
+        f"wrote {tmp_path / 'out.csv'}.\n"
+    )
+
+
+def test_json_and_quiet(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.csv", "concept,response\nfire,fires\n")
+    done = run(source, tmp_path / "out.csv", "--json")
+    assert json.loads(done.stdout) == {
+        "out": str(tmp_path / "out.csv"),
+        "rows": 1,
+        "hard_correct": 1,
+        "soft_correct": 1.0,
+        "rules": {"inflection": 1},
+        "judge_version": "judge-1",
+    }
+    again = run(source, tmp_path / "out.csv", "--force", "--quiet")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"concept,answer\nfire,fire\n", "has no column response; it needs concept and response"),
+        (b"", "is empty; it needs a header with the columns concept and response"),
+        (b"concept,response\nfire,\xff\xfe\n", "is not UTF-8 (byte 22); save it as UTF-8"),
+        (b"concept,response,concept\nfire,fire,fire\n", "has the column concept twice; keep one"),
+        (
+            b"concept,response,rule\nfire,fire,x\n",
+            "has a column rule already, which the judge adds; rename or drop it",
+        ),
+        (
+            b"concept,response\nfire,fire,heat\n",
+            "has 3 fields in row 2 and 2 in its header; "
+            "correct the row (a comma within a field needs quotes)",
+        ),
+        (
+            b"concept,response\nfire,fire\n,fire\n",
+            "has no concept in row 3; fill it in or leave the row out",
+        ),
+        (b'concept,response\nfire,"fire\n', "is not a valid CSV (unexpected end of data); correct it"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_writes_nothing(tmp_path: Path, content: bytes, message: str) -> None:
+    source = tmp_path / "in.csv"
+    source.write_bytes(content)
+    done = run(source, tmp_path / "out.csv")
+    assert (done.returncode, done.stderr) == (1, f"Error: {source} {message}\n")
+    assert sorted(tmp_path.iterdir()) == [source]
+
+
+def test_nothing_is_replaced_without_force(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.csv", "concept,response\nfire,fires\n")
+    out = write(tmp_path / "out.csv", "precious")
+    done = run(source, out)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"Error: {out} exists already; name another output, or add --force to replace it\n",
+    )
+    assert out.read_text() == "precious"
+
+
+def test_a_missing_input(tmp_path: Path) -> None:
+    done = run(tmp_path / "none.csv", tmp_path / "out.csv")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"Error: cannot read {tmp_path / 'none.csv'} (No such file or directory); "
+        "give the path of a CSV file\n",
+    )

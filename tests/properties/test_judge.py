@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scoring.answers import MAX_WORDS, RULES, Lexicon, judge, normalise
+from scoring.answers.common_words import COMMON_WORDS
+from scoring.answers.inflection import same_word
+
+CONCEPTS = ("sailboat", "raised hand", "fire", "cactus", "dog")
+LEXICON = Lexicon.of({"sailboat": {"accept": ["yacht"], "partial": ["boat"], "reject": ["sailer"]}})
+concepts = st.sampled_from(CONCEPTS)
+nouns = st.sampled_from(sorted(COMMON_WORDS))
+
+
+@given(st.text())
+def test_normalising_again_changes_nothing(text: str) -> None:
+    words = normalise(text)
+    assert normalise(" ".join(words)) == words
+
+
+@given(concepts, st.text(max_size=60))
+def test_a_judgement_is_consistent_with_itself(concept: str, response: str) -> None:
+    found = judge(concept, response, LEXICON, others=CONCEPTS)
+    assert found.soft == RULES[found.rule] == max(found.word_scores, default=0.0)
+    assert len(found.word_scores) <= MAX_WORDS
+    assert not found.hard or found.soft == 1.0
+
+
+@given(concepts, st.sampled_from(["{}", "A {}!", "the {}s", " {} ", "{},thing", "thing {}"]))
+def test_the_name_is_recognised_in_any_dress(concept: str, dress: str) -> None:
+    assert judge(concept, dress.format(concept.upper())).hard
+
+
+@given(nouns, nouns)
+def test_two_common_words_are_never_equated_unless_they_are_one_word(concept: str, typed: str) -> None:
+    assert judge(concept, typed).hard == same_word(concept, typed)
+
+
+@given(nouns, nouns, nouns)
+def test_the_order_of_the_words_does_not_change_the_best_score(concept: str, one: str, other: str) -> None:
+    if concept not in (one + other, other + one):
+        assert judge(concept, f"{one} {other}").soft == judge(concept, f"{other} {one}").soft

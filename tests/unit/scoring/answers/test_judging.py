@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from scoring.answers import JUDGE_VERSION, Judgement, Lexicon, judge
+from stimuli.errors import UserError
+
+LEXICON = Lexicon.of(
+    {
+        "sailboat": {"accept": ["yacht", "sailing ship"], "partial": ["boat"], "reject": ["sailbot"]},
+        "fire": {"accept": ["flame"]},
+        "raised hand": {"partial": ["palm"], "reject": ["hand"]},
+    }
+)
+OTHERS = ("fire", "hand", "plane")
+
+
+@pytest.mark.parametrize(
+    ("concept", "response", "hard", "soft", "rule"),
+    [
+        ("sailboat", "Sailboat", True, 1.0, "exact"),
+        ("sailboat", "sail boat", True, 1.0, "exact"),
+        ("sailboat", "sailboats", True, 1.0, "inflection"),
+        ("sailboat", "sialboat", True, 1.0, "spelling"),
+        ("sailboat", "sialboats", True, 1.0, "spelling"),
+        ("sailboat", "sailbot", False, 0.0, "lexicon_reject"),
+        ("sailboat", "yachts", False, 1.0, "lexicon_accept"),
+        ("sailboat", "yatch", False, 1.0, "lexicon_accept"),
+        ("sailboat", "sailing ship", False, 1.0, "lexicon_accept"),
+        ("sailboat", "boats", False, 0.5, "lexicon_partial"),
+        ("sailboat", "sailbot yacht", False, 1.0, "lexicon_accept"),
+        ("sailboat", "car", False, 0.0, "no_match"),
+        ("sailboat", "", False, 0.0, "no_answer"),
+        ("sailboat", "  ?", False, 0.0, "no_answer"),
+        ("sailboat", "I don't know", False, 0.0, "no_answer"),
+        ("fire", "frame", False, 0.0, "no_match"),
+        ("raised hand", "hand,raise", True, 1.0, "inflection"),
+        ("raised hand", "raised arm", False, 0.5, "part_of_name"),
+        ("raised hand", "hands", False, 0.0, "lexicon_reject"),
+        ("raised hand", "Raised-Hand", True, 1.0, "exact"),
+        ("raised hand", "palms", False, 0.5, "lexicon_partial"),
+    ],
+)
+def test_rules(concept: str, response: str, hard: bool, soft: float, rule: str) -> None:
+    found = judge(concept, response, LEXICON)
+    assert (found.hard, found.soft, found.rule) == (hard, soft, rule)
+
+
+def test_every_word_keeps_a_score() -> None:
+    assert judge("sailboat", "water boat yacht", LEXICON).word_scores == (0.0, 0.5, 1.0)
+
+
+def test_words_after_the_third_do_not_count() -> None:
+    found = judge("dog", "cat horse cow dog")
+    assert found == Judgement(False, 0.0, "no_match", JUDGE_VERSION, (0.0, 0.0, 0.0))
+
+
+def test_a_part_of_the_name_is_partial_unless_it_is_another_concept() -> None:
+    assert judge("raised hand", "hands").soft == 0.5
+    assert judge("raised hand", "hand", others=OTHERS).soft == 0.0
+
+
+def test_another_concept_is_never_a_misspelling() -> None:
+    assert judge("planet", "plane", others=OTHERS).soft == 0.0
+    assert judge("xylophone", "xylophony").soft == 1.0
+    assert judge("xylophone", "xylophony", others=["xylophony"]).soft == 0.0
+
+
+def test_the_version_says_which_lexicon() -> None:
+    assert judge("fire", "fire").version == JUDGE_VERSION
+    assert judge("fire", "fire", LEXICON).version == f"{JUDGE_VERSION}+{LEXICON.digest}"
+
+
+def test_a_concept_without_letters() -> None:
+    with pytest.raises(UserError) as error:
+        judge("?!", "dog")
+    assert str(error.value) == "the concept '?!' has no letter or digit to compare with; name it in words"
+
+
+def test_the_judge_loads_no_numerical_library() -> None:
+    heavy = "{'numpy', 'pandas', 'scipy', 'torch', 'pyarrow'}"
+    code = f"import sys, scoring.answers; sys.exit(sorted({heavy} & set(sys.modules)) or 0)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
