@@ -1,0 +1,37 @@
+"""``manage.py db``: the database."""
+
+from __future__ import annotations
+
+import click
+
+from commands.options import json_option, quiet_option, say
+from experiment_server.migrations import schema
+from experiment_server.models.database import connect, explaining
+from experiment_server.settings import load_settings
+
+
+@click.group()
+def db() -> None:
+    """Set up the database.
+
+    \b
+    Example:
+      python manage.py db upgrade
+    """
+
+
+@db.command()
+@quiet_option
+@json_option
+def upgrade(quiet: bool, as_json: bool) -> None:
+    """Bring the database to this version's schema; a new one is made. Doing it again changes nothing.
+
+    \b
+    Example:
+      python manage.py db upgrade
+    """
+    settings = load_settings()
+    with explaining(settings):
+        before, after = schema.upgrade(connect(settings))
+    done = f"The database is at revision {after}" + (" already." if before == after else ".")
+    say({"before": before, "after": after}, done, quiet=quiet, as_json=as_json)

@@ -1,0 +1,1 @@
+"""The participant HTTP API, version 1."""

@@ -1,0 +1,205 @@
+"""What goes over the participant HTTP API. The OpenAPI document is generated from these."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+#: bytes of JSON that a browser may add to a response
+CLIENT_BYTES = 2000
+#: a day, milliseconds: nothing that a browser measures takes longer
+DAY_MS = 86_400_000.0
+
+
+def _no_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a text must not contain the character NUL")
+    return text
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+
+
+def _small(client: dict[str, Any]) -> dict[str, Any]:
+    try:
+        text = json.dumps(client, allow_nan=False)
+    except ValueError as error:
+        raise ValueError("numbers must be finite") from error
+    if len(text) > CLIENT_BYTES:
+        raise ValueError(f"at most {CLIENT_BYTES} bytes of JSON")
+    for string in _strings(client):
+        _no_nul(string)
+    return client
+
+
+ProlificId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_no_nul)]
+AnswerText = Annotated[str, Field(max_length=200), AfterValidator(_no_nul)]
+Milliseconds = Annotated[float, Field(ge=0, le=DAY_MS, allow_inf_nan=False)]
+
+
+class Body(BaseModel):
+    """A request's body: no key that is not known, no value of another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ArriveBody(Body):
+    """Who arrives: a Prolific participant, or a visitor by a UUID that the browser keeps."""
+
+    prolific_pid: ProlificId | None = None
+    prolific_study_id: ProlificId | None = None
+    prolific_session_id: ProlificId | None = None
+    visitor: UUID | None = None
+
+    @model_validator(mode="after")
+    def _someone(self) -> Self:
+        if self.prolific_pid is None and self.visitor is None:
+            raise ValueError("prolific_pid or visitor is required")
+        return self
+
+
+class ConsentBody(Body):
+    """What the participant decided."""
+
+    consented: bool
+
+
+class EmptyBody(Body):
+    """Nothing: an empty object."""
+
+
+class ResponseBody(Body):
+    """An answer and its measurements; null where the browser could not measure."""
+
+    response_uuid: UUID
+    response: AnswerText
+    dont_know: bool
+    rt_ms: Milliseconds
+    rt_first_key_ms: Milliseconds | None = None
+    exposure_measured_ms: Milliseconds | None = None
+    frame_interval_ms: Milliseconds | None = None
+    dropped_frames: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    presented_again: bool = False
+    client: Annotated[dict[str, Any], AfterValidator(_small)] = Field(
+        default_factory=dict, description=f"at most {CLIENT_BYTES} bytes of JSON"
+    )
+
+
+class Reply(BaseModel):
+    """A reply's body."""
+
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
+
+class ResponseForm(Reply):
+    """How the study is answered."""
+
+    form: Literal["free_text", "alternatives"]
+    max_words: int
+    dont_know: bool
+
+
+class Texts(Reply):
+    """Plain texts; a blank line begins a new paragraph."""
+
+    consent: str
+    instructions: str
+    debrief: str
+
+
+class Completion(Reply):
+    """What Prolific is told. ``return_url`` is null for visitors."""
+
+    code: str
+    return_url: str | None
+
+
+class State(Reply):
+    """Where a session stands. ``message``: one sentence to show, or null."""
+
+    study: str
+    title: str
+    session: str
+    phase: Literal["consent", "trials", "debrief", "finished"]
+    outcome: Literal["completed", "no_consent", "withdrawn", "abandoned"] | None
+    answered: int
+    total: int
+    response: ResponseForm
+    texts: Texts
+    completion: Completion | None
+    message: str | None
+
+
+class Arrived(Reply):
+    """A session and its bearer token."""
+
+    token: str
+    state: State
+
+
+class Trial(Reply):
+    """A trial that waits for its answer. Times in milliseconds, sizes in pixels."""
+
+    trial: str
+    index: int
+    practice: bool
+    image: str
+    mask: str | None
+    fixation_ms: int
+    exposure_ms: int = Field(description="0 shows the picture until the response")
+    mask_ms: int
+    width: int
+    height: int
+    alternatives: list[str] | None
+    already_presented: bool
+
+
+class Trials(Reply):
+    """The next trials, in order."""
+
+    trials: list[Trial]
+
+
+class Feedback(Reply):
+    """After practice: whether the answer is right, and the right one."""
+
+    correct: bool
+    answer: str
+
+
+class Responded(Reply):
+    """The response that is stored; ``duplicate``: it was stored before this request."""
+
+    trial: str
+    response_uuid: UUID
+    duplicate: bool
+    answered: int
+    total: int
+    feedback: Feedback | None
+
+
+class ErrorDetail(Reply):
+    """``code`` never changes; ``message`` can be shown; ``retryable``: the same request may succeed later."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+class Error(Reply):
+    """Every refusal has this form."""
+
+    error: ErrorDetail

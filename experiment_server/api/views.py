@@ -1,0 +1,222 @@
+"""The participant HTTP API: arrive, consent, next trials, present, respond, finish, withdraw.
+
+Each request is one transaction, which is committed before the reply is sent.
+"""
+
+from __future__ import annotations
+
+import re
+
+import flask
+from sqlalchemy import Connection
+
+from experiment_server.api import schemas
+from experiment_server.api.openapi import document
+from experiment_server.api.operation import PNG, operation, reply
+from experiment_server.api.present import present_state, present_stored, present_trial
+from experiment_server.context import server
+from experiment_server.errors import bad_request
+from experiment_server.models.database import reading, writing
+from experiment_server.services import enrol, run_trial, sessions, studies
+
+blueprint = flask.Blueprint("api", __name__, url_prefix="/api/v1")
+
+STUDY_NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
+TRIAL_ID = re.compile(r"^[0-9a-f]{32}$")
+MOST_TRIALS = 10
+LIMIT = {
+    "name": "limit",
+    "in": "query",
+    "schema": {"type": "integer", "minimum": 1, "maximum": MOST_TRIALS, "default": 3},
+}
+
+
+def token() -> str:
+    """The bearer token of this request; empty if there is none."""
+    scheme, _, value = flask.request.headers.get("Authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def trial_id(text: str) -> str:
+    """A trial's id. Raises ApiError 404 for what cannot be one."""
+    if not TRIAL_ID.match(text):
+        raise run_trial.no_such_trial()
+    return text
+
+
+def state_reply(connection: Connection, session: sessions.SessionRow) -> flask.Response:
+    """A session's state."""
+    return reply(_state(connection, session))
+
+
+def _state(connection: Connection, session: sessions.SessionRow) -> schemas.State:
+    definition = server().catalogue.definition(connection, session.study_id)
+    return present_state(definition, sessions.standing(connection, session))
+
+
+@blueprint.post("/studies/<study>/sessions")
+@operation(
+    "Arrive at a study: open a session, or resume the one that this participant has.",
+    {201: schemas.Arrived, 200: schemas.Arrived},
+    body=schemas.ArriveBody,
+    errors=(400, 404, 409, 413, 503),
+    token=False,
+)
+def arrive(study: str, body: schemas.ArriveBody) -> flask.Response:
+    """201 for a new session, 200 for one that is resumed; an older token of it no longer holds."""
+    if not STUDY_NAME.match(study):
+        raise studies.no_such_study()
+    here = server()
+    with writing(here.engine) as connection:
+        arrived = enrol.arrive(connection, here.catalogue, here.key, study, _arrival(body), here.clock())
+        state = _state(connection, arrived.session)
+    return reply(schemas.Arrived(token=arrived.token, state=state), 201 if arrived.created else 200)
+
+
+def _arrival(body: schemas.ArriveBody) -> enrol.Arrival:
+    if body.prolific_pid is None:
+        return enrol.Arrival("visitor", str(body.visitor))
+    return enrol.Arrival("prolific", body.prolific_pid, body.prolific_study_id, body.prolific_session_id)
+
+
+@blueprint.get("/session")
+@operation("Where the session stands.", {200: schemas.State}, errors=(401, 503))
+def session_state() -> flask.Response:
+    """The session's state."""
+    with reading(server().engine) as connection:
+        return state_reply(connection, sessions.authenticate(connection, token(), lock=False))
+
+
+@blueprint.post("/session/consent")
+@operation(
+    "Agree to take part, which allocates the trials, or refuse, which ends the session.",
+    {200: schemas.State},
+    body=schemas.ConsentBody,
+    errors=(400, 401, 409, 413, 503),
+)
+def consent(body: schemas.ConsentBody) -> flask.Response:
+    """Note the decision; saying the same again changes nothing."""
+    here = server()
+    with writing(here.engine) as connection:
+        session = enrol.consent(connection, here.catalogue, token(), body.consented, here.clock())
+        state = _state(connection, session)
+    return reply(state)
+
+
+@blueprint.get("/session/trials")
+@operation(
+    "The next trials without an answer, in order.",
+    {200: schemas.Trials},
+    errors=(400, 401, 409, 503),
+    query=(LIMIT,),
+)
+def next_trials() -> flask.Response:
+    """At most ``limit`` trials; an empty list when all are answered."""
+    here = server()
+    with reading(here.engine) as connection:
+        definition, trials = run_trial.next_trials(connection, here.catalogue, token(), _limit())
+    return reply(schemas.Trials(trials=[present_trial(definition, trial) for trial in trials]))
+
+
+def _limit() -> int:
+    text = flask.request.args.get("limit", "3")
+    if not re.fullmatch(r"[0-9]{1,2}", text, re.ASCII) or not 1 <= int(text) <= MOST_TRIALS:
+        raise bad_request(f"limit: a whole number from 1 to {MOST_TRIALS}.")
+    return int(text)
+
+
+@blueprint.get("/trials/<trial>/image")
+@operation("A trial's picture.", {200: PNG}, errors=(404, 503), token=False)
+def image(trial: str) -> flask.Response:
+    """The picture. Its address is unguessable and needs no token, so that a page can preload it."""
+    with reading(server().engine) as connection:
+        sha256 = run_trial.image_of(connection, trial_id(trial))
+    return _picture(sha256)
+
+
+@blueprint.get("/trials/<trial>/mask")
+@operation("The mask that follows a trial's picture.", {200: PNG}, errors=(404, 503), token=False)
+def mask(trial: str) -> flask.Response:
+    """The mask; 404 for a trial without one."""
+    here = server()
+    with reading(here.engine) as connection:
+        sha256 = run_trial.mask_of(connection, here.catalogue, trial_id(trial))
+    return _picture(sha256)
+
+
+def _picture(sha256: str) -> flask.Response:
+    path = server().settings.images_dir / f"{sha256}.png"
+    response = flask.Response(path.read_bytes(), mimetype=PNG)
+    response.headers["Cache-Control"] = "private, max-age=3600"
+    return response
+
+
+@blueprint.post("/trials/<trial>/presented")
+@operation(
+    "Say that the picture was shown.",
+    {204: None},
+    body=schemas.EmptyBody,
+    errors=(400, 401, 404, 413, 503),
+)
+def presented(trial: str, body: schemas.EmptyBody) -> flask.Response:
+    """Only the first notice counts."""
+    del body
+    here = server()
+    with writing(here.engine) as connection:
+        run_trial.presented(connection, token(), trial_id(trial), here.clock())
+    return flask.Response(status=204)
+
+
+@blueprint.post("/trials/<trial>/response")
+@operation(
+    "Answer the next trial.",
+    {200: schemas.Responded},
+    body=schemas.ResponseBody,
+    errors=(400, 401, 404, 409, 413, 503),
+)
+def respond(trial: str, body: schemas.ResponseBody) -> flask.Response:
+    """Durable when the reply arrives. Sent again, the first answer stands and is returned."""
+    here = server()
+    answer = run_trial.Answer(**{**dict(body), "response_uuid": str(body.response_uuid)})
+    with writing(here.engine) as connection:
+        stored = run_trial.respond(connection, here.catalogue, token(), trial_id(trial), answer, here.clock())
+    return reply(present_stored(trial, stored))
+
+
+@blueprint.post("/session/finish")
+@operation(
+    "Finish a session whose trials are all answered.",
+    {200: schemas.State},
+    body=schemas.EmptyBody,
+    errors=(400, 401, 409, 413, 503),
+)
+def finish(body: schemas.EmptyBody) -> flask.Response:
+    """The state, with the completion code."""
+    del body
+    here = server()
+    with writing(here.engine) as connection:
+        state = _state(connection, enrol.finish(connection, token(), here.clock()))
+    return reply(state)
+
+
+@blueprint.post("/session/withdraw")
+@operation(
+    "Withdraw from the study.",
+    {200: schemas.State},
+    body=schemas.EmptyBody,
+    errors=(400, 401, 413, 503),
+)
+def withdraw(body: schemas.EmptyBody) -> flask.Response:
+    """The state, with the code for those who withdrew. A session that has ended stays as it is."""
+    del body
+    here = server()
+    with writing(here.engine) as connection:
+        state = _state(connection, enrol.withdraw(connection, token(), here.clock()))
+    return reply(state)
+
+
+@blueprint.get("/openapi.json")
+@operation("This document.", {200: None}, token=False)
+def openapi() -> flask.Response:
+    """The OpenAPI 3.1 document of this API."""
+    return flask.jsonify(document(flask.current_app))

@@ -1,0 +1,59 @@
+"""A frozen study's definition, read back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from experiment_server.design.allocation import Kind, shuffled
+from experiment_server.design.study_file import StudyDesign
+from scoring.answers import Judgement, Lexicon, judge
+
+
+@dataclass(frozen=True)
+class Credit:
+    """Whose pictures these are, and under which licence."""
+
+    credit: str
+    credit_url: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a study was frozen as. ``masks`` are SHA-256s of pictures."""
+
+    design: StudyDesign
+    masks: tuple[str, ...]
+    lexicon: Lexicon | None
+    credits: tuple[Credit, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Definition:
+        """Read the JSON that ``design.freeze`` wrote."""
+        document: dict[str, Any] = json.loads(text)
+        return cls(
+            StudyDesign.model_validate_json(json.dumps(document["study"])),
+            tuple(document["masks"]),
+            Lexicon.of(document["lexicon"]) if document["lexicon"] is not None else None,
+            tuple(Credit(**credit) for credit in document["credits"]),
+        )
+
+    @property
+    def trials(self) -> dict[Kind, int]:
+        """Trials of each kind that a participant has."""
+        design = self.design
+        return {"practice": design.practice.trials, "test": design.trials.test, "catch": design.catch.trials}
+
+    def alternatives(self, session_seed: int, trial_index: int) -> list[str] | None:
+        """What one trial offers to choose from, in its own order; None when answers are typed."""
+        offered = self.design.alternatives
+        rng = Random(f"{session_seed}:{trial_index}")  # noqa: S311 - reproducible, not secret
+        return shuffled(offered, rng) if offered else None
+
+    def judge(self, concept: str, response: str) -> Judgement:
+        """Judge an answer with the study's lexicon, among the study's concepts."""
+        others = (other for other in self.design.all_concepts if other != concept)
+        return judge(concept, response, self.lexicon, others=others)

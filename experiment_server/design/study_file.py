@@ -1,0 +1,312 @@
+"""The study file: what a researcher writes to say who sees what, and how.
+
+Every mistake that can be found in the file alone is found here, and becomes one sentence that names
+the file, the key and what is allowed. What needs the manifest is checked in ``design.freeze``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from stimuli.conditions import CLEAN, PERTURBATIONS, Condition
+from stimuli.errors import UserError
+
+FORMAT_VERSION = 1
+MASK = Literal["pink_noise", "none"]
+FORM = Literal["free_text", "alternatives"]
+ROLE = Literal["clean", "invariant", "adversarial", "dream"]
+
+Text = Annotated[str, Field(min_length=1, max_length=20_000)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Milliseconds = Annotated[int, Field(ge=0, le=60_000)]
+
+
+class Table(BaseModel):
+    """A table of the file: no key that is not known, no value of another type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ConditionRow(Table):
+    """One ``[[condition]]``: a perturbation at a severity, its level and its role."""
+
+    perturbation: str
+    #: absent for clean
+    severity: float | None = None
+    level: int = Field(ge=0, le=10_000)
+    role: ROLE
+
+    @model_validator(mode="after")
+    def _severity_fits(self) -> Self:
+        if self.perturbation not in PERTURBATIONS:
+            raise ValueError(f"perturbation must be one of {', '.join(PERTURBATIONS)}")
+        if (self.perturbation == CLEAN) != (self.role == CLEAN):
+            raise ValueError("the role clean belongs to the perturbation clean, and to no other")
+        if self.perturbation != CLEAN and self.severity is None:
+            raise ValueError(f"{self.perturbation} needs a severity")
+        if self.perturbation == CLEAN and self.severity not in (None, 0.0):
+            raise ValueError("clean has no severity")
+        try:
+            _ = self.condition
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def condition(self) -> Condition:
+        """The condition, in the vocabulary of the manifest."""
+        return Condition(self.perturbation, self.severity or 0.0)
+
+
+class ResponseForm(Table):
+    """``[response]``: how a participant answers."""
+
+    form: FORM = "free_text"
+    #: words that a typed answer may have
+    max_words: int = Field(default=3, ge=1, le=3)
+    #: empty for the concepts, those of practice and catch trials included
+    alternatives: tuple[Name, ...] = Field(default=(), max_length=100)
+    #: whether "I don't know" may be chosen
+    dont_know: bool = True
+
+
+class Trials(Table):
+    """``[trials]``: how many test trials a participant has."""
+
+    test: int = Field(ge=1, le=1000)
+
+
+class ExtraTrials(Table):
+    """``[practice]`` or ``[catch]``: trials beside the test trials, with concepts of their own."""
+
+    concepts: tuple[Name, ...] = ()
+    trials: int = Field(default=0, ge=0, le=100)
+
+    @model_validator(mode="after")
+    def _has_concepts(self) -> Self:
+        if self.trials and not self.concepts:
+            raise ValueError("trials need concepts; name some, or write trials = 0")
+        return self
+
+
+class Presentation(Table):
+    """``[presentation]``: what a trial shows, for how long, in milliseconds."""
+
+    fixation_ms: Milliseconds = 300
+    #: 0 shows the picture until the response
+    exposure_ms: Milliseconds = 500
+    mask: MASK = "pink_noise"
+    mask_ms: Milliseconds = 200
+
+
+class Texts(Table):
+    """``[texts]``: plain text; a blank line begins a new paragraph."""
+
+    consent: Text
+    instructions: Text
+    debrief: Text
+
+
+class CompletionCodes(Table):
+    """``[completion_codes]``: what Prolific is told, by outcome. They must differ."""
+
+    completed: Code
+    no_consent: Code
+    withdrawn: Code
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if len({self.completed, self.no_consent, self.withdrawn}) < 3:
+            raise ValueError("the three codes must differ, or an outcome cannot be told from another")
+        return self
+
+
+class SessionRules(Table):
+    """``[session]``: a session that is idle for longer than this gives its place back."""
+
+    minutes: int = Field(default=60, ge=1, le=60 * 24 * 30)
+
+
+class LexiconFile(Table):
+    """``[lexicon]``: further words that name the concepts."""
+
+    file: str = Field(min_length=1)
+
+
+class StudyDesign(Table):
+    """All of a study file but its paths: what is frozen when the study is created."""
+
+    format_version: Literal[1]
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    title: str = Field(min_length=1, max_length=200)
+    concepts: tuple[Name, ...] = Field(min_length=2)
+    places: int = Field(ge=1, le=1_000_000)
+    seed: int = Field(ge=0, lt=2**63)
+    condition: tuple[ConditionRow, ...] = Field(min_length=1)
+    response: ResponseForm = ResponseForm()
+    trials: Trials
+    practice: ExtraTrials = ExtraTrials()
+    catch: ExtraTrials = ExtraTrials()
+    presentation: Presentation = Presentation()
+    texts: Texts
+    completion_codes: CompletionCodes
+    session: SessionRules = SessionRules()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        _no_twice("condition", [row.condition.key for row in self.condition])
+        _no_twice("level", [str(row.level) for row in self.condition])
+        if sum(row.role == CLEAN for row in self.condition) != 1:
+            raise ValueError("condition must be clean exactly once")
+        _no_twice("concepts", [*self.concepts, *self.practice.concepts, *self.catch.concepts])
+        self._alternatives_suffice()
+        return self
+
+    def _alternatives_suffice(self) -> None:
+        given = self.response.alternatives
+        if self.response.form == "free_text" and given:
+            raise ValueError('response.alternatives goes with form = "alternatives" only')
+        _no_twice("response.alternatives", given)
+        missing = [concept for concept in self.all_concepts if given and concept not in given]
+        if missing:
+            raise ValueError(f"response.alternatives lacks {missing[0]!r}, which a trial may show")
+
+    @property
+    def all_concepts(self) -> tuple[str, ...]:
+        """The study's concepts, then those of practice, then those of catch trials."""
+        return (*self.concepts, *self.practice.concepts, *self.catch.concepts)
+
+    @property
+    def alternatives(self) -> tuple[str, ...]:
+        """What a participant chooses from; empty when answers are typed."""
+        return (self.response.alternatives or self.all_concepts) if self.response.form != "free_text" else ()
+
+
+class StudyFile(StudyDesign):
+    """A whole study file. Its fields are the keys of the file."""
+
+    #: path of the stimuli's folder or manifest, relative to the study file
+    manifest: str = Field(min_length=1)
+    lexicon: LexiconFile | None = None
+
+
+def _no_twice(key: str, values: Iterable[str]) -> None:
+    twice = [value for value, count in Counter(values).items() if count > 1]
+    if twice:
+        raise ValueError(f"{key} has {twice[0]!r} twice")
+
+
+def read_study_file(path: Path) -> StudyFile:
+    """Read and check a study file.
+
+    Raises UserError naming the file, the key and what is allowed there.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"cannot read the study file {path} ({error.strerror}); check the name") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"the study file {path} is not valid TOML ({error}); correct it there") from error
+    try:
+        return StudyFile.model_validate(_tuples(table))
+    except ValidationError as error:
+        raise UserError(f"the study file {path}: {_sentence(error)}") from error
+
+
+def _tuples(value: Any) -> Any:
+    """TOML's arrays as the tuples of the frozen tables."""
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first error as one clause: which key, what is wrong, what is allowed."""
+    first = error.errors(include_url=False)[0]
+    key = _key(first["loc"])
+    if first["type"] == "extra_forbidden":
+        return _unknown_key(first["loc"])
+    if first["type"] == "missing":
+        return f"the key {key} is missing; add it"
+    if first["type"] == "value_error":
+        message = str(first["ctx"]["error"])
+        return f"{key}: {message}" if key else message
+    return f"{key} is {_shown(first['input'])}; {_allowed(first)}"
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """A key as a reader of the file finds it; the rows of an array are counted from 1."""
+    parts = [f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in location]
+    return "".join(parts).removeprefix(".")
+
+
+def _unknown_key(location: tuple[int | str, ...]) -> str:
+    allowed = list(_table_at(location[:-1]).model_fields)
+    near = difflib.get_close_matches(str(location[-1]), allowed, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"unknown key {_key(location)}; {hint}allowed are {', '.join(allowed)}"
+
+
+def _table_at(location: tuple[int | str, ...]) -> type[Table]:
+    table: type[Table] = StudyFile
+    for part in location:
+        if isinstance(part, str):
+            table = _inner(table.model_fields[part].annotation)
+    return table
+
+
+def _inner(annotation: Any) -> type[Table]:
+    """The table inside ``Table``, ``Table | None`` or ``tuple[Table, ...]``."""
+    found = [kind for kind in (annotation, *get_args(annotation)) if _is_table(kind)]
+    table: type[Table] = found[0]
+    return table
+
+
+def _is_table(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Table)
+
+
+def _shown(value: Any) -> str:
+    text = repr(list(value)) if isinstance(value, tuple) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+#: pydantic's types of error -> what to write instead; the names in braces come with the error
+_ALLOWED = {
+    "literal_error": "allowed is {expected}",
+    "string_type": "write a text in quotes",
+    "int_type": "write a whole number",
+    "float_type": "write a number",
+    "bool_type": "write true or false",
+    "tuple_type": "write a list in square brackets",
+    "model_type": "write a table",
+    "greater_than_equal": "allowed is {ge} or more",
+    "less_than_equal": "allowed is {le} or less",
+    "less_than": "allowed is less than {lt}",
+    "string_too_short": "write at least {min_length} character(s)",
+    "string_too_long": "write at most {max_length} characters",
+    "too_short": "write at least {min_length}",
+    "too_long": "write at most {max_length}",
+}
+
+#: keys whose form is a pattern -> the pattern in words
+_FORMS = {
+    "name": "write 1 to 63 lower-case letters, digits and hyphens, a letter or digit first",
+    "completion_codes": "write 1 to 64 letters, digits, hyphens and underscores",
+}
+
+
+def _allowed(error: ErrorDetails) -> str:
+    if error["type"] == "string_pattern_mismatch":
+        return _FORMS[str(error["loc"][0])]
+    form = _ALLOWED.get(error["type"])
+    return form.format(**error.get("ctx", {})) if form else error["msg"]

@@ -1,0 +1,67 @@
+/** What is always on the page: the study's name, how far one is, whether answers are saved, the way out. */
+
+import { button, element } from "./dom";
+import type { Connection } from "./sender";
+import { strings } from "./strings";
+
+export interface Progress {
+  answered: number;
+  total: number;
+  practice: boolean;
+}
+
+/** A click on the way out leaves the focus where it was, so that staying goes on with typing. */
+function keepFocus(event: MouseEvent): void {
+  event.preventDefault();
+}
+
+export class Header {
+  private readonly title = element("p", { class: "study" });
+  private readonly where = element("p", { class: "where" });
+  private readonly bar = element("progress", { "aria-label": strings.progress.label, hidden: true });
+  private readonly status = element("p", { class: "status" });
+  private readonly announcer = element("p", { class: "unseen", role: "status", "aria-live": "polite" });
+  private readonly leave: HTMLButtonElement;
+  private connection: Connection | null = null;
+
+  constructor(place: HTMLElement, onLeave: () => void) {
+    this.leave = button(strings.withdraw.link, "link", onLeave);
+    this.leave.hidden = true;
+    this.leave.addEventListener("mousedown", keepFocus);
+    const side = element("div", { class: "side" }, this.status, this.leave);
+    place.append(element("div", { class: "row" }, this.title, this.where, side), this.bar, this.announcer);
+  }
+
+  name(title: string): void {
+    this.title.textContent = title;
+  }
+
+  offerWithdrawal(offer: boolean): void {
+    this.leave.hidden = !offer;
+  }
+
+  progress(progress: Progress | null): void {
+    this.bar.hidden = progress === null;
+    this.where.replaceChildren();
+    if (progress === null) return;
+    this.bar.max = Math.max(1, progress.total);
+    this.bar.value = progress.answered;
+    if (progress.practice) this.where.append(element("span", { class: "tag" }, strings.progress.practice));
+    this.where.append(strings.progress.trial(progress.answered, progress.total));
+  }
+
+  /** Show the state of saving; only losing and finding the connection is read aloud. */
+  saving(connection: Connection): void {
+    if (connection === "retrying") this.announcer.textContent = strings.status.safe;
+    else if (this.connection === "retrying" && connection === "saved") this.announcer.textContent = strings.status.back;
+    this.connection = connection;
+    this.status.className = `status ${connection}`;
+    this.status.textContent = strings.status[connection];
+    this.status.title = connection === "retrying" ? strings.status.safe : "";
+  }
+
+  quiet(): void {
+    this.status.textContent = "";
+    this.status.className = "status";
+  }
+}

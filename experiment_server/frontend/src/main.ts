@@ -1,0 +1,60 @@
+/** Starts the participant's page: who is it, where did they stop, go on from there. */
+
+import { Api, type State } from "./api";
+import { showOutcome, showTrouble } from "./ending";
+import { Header } from "./header";
+import { identityFrom } from "./identity";
+import { Outbox } from "./outbox";
+import { retrying } from "./retry";
+import { Run, type Surroundings } from "./run";
+import { strings } from "./strings";
+import { Withdrawal } from "./withdrawal";
+import { waiting } from "./wait-plugin";
+
+function byId(id: string): HTMLElement {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`the page has no element ${id}`);
+  return found;
+}
+
+async function arrive(api: Api, place: HTMLElement): Promise<State> {
+  const identity = identityFrom(window.location.search);
+  const onTrouble = (): void => place.replaceChildren(waiting(strings.page.notConnected));
+  return retrying(() => api.arrive(identity), { onTrouble });
+}
+
+async function lead(around: Surroundings, state: State, allowLeaving: (run: Run) => void): Promise<State> {
+  if (state.phase === "finished") return state;
+  const run = new Run(around, state, await Outbox.open(state.session));
+  allowLeaving(run);
+  return run.toTheEnd();
+}
+
+async function start(): Promise<void> {
+  const { study = "", api: base = "", credits = "" } = document.body.dataset;
+  const place = byId("page");
+  let current: Run | null = null;
+  const withdrawal = new Withdrawal(async () => current?.withdraw());
+  const header = new Header(byId("header"), () => withdrawal.ask());
+  header.name(document.title);
+  place.replaceChildren(waiting(strings.page.connecting));
+  try {
+    const api = new Api(base, study);
+    const state = await arrive(api, place);
+    header.name(state.title);
+    const last = await lead({ api, header, place, creditsUrl: credits }, state, (run) => {
+      current = run;
+      header.offerWithdrawal(true);
+    });
+    showOutcome(place, last);
+  } catch (error) {
+    console.warn("the study cannot go on:", error);
+    showTrouble(place, error);
+  } finally {
+    header.offerWithdrawal(false);
+    header.progress(null);
+    header.quiet();
+  }
+}
+
+void start();

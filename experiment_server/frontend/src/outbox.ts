@@ -1,0 +1,112 @@
+/**
+ * Where answers wait until the server has acknowledged them.
+ *
+ * IndexedDB, so that they outlive a reload, a closed tab and a lost network. Where a browser refuses
+ * it (some private windows), memory: `durable` then says so, and is stored with each response.
+ */
+
+import type { ResponseBody } from "./api";
+
+export interface Parcel {
+  /** The public id of the session that may send it. */
+  session: string;
+  trial: string;
+  /** null tells the server that the picture was shown; otherwise the answer. */
+  answer: ResponseBody | null;
+}
+
+export interface Kept extends Parcel {
+  /** Grows with every parcel, so that the order of keys is the order of events. */
+  id: number;
+}
+
+const DATABASE = "interpscore";
+const STORE = "outbox";
+
+function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error ?? new Error("IndexedDB failed"));
+  });
+}
+
+function committed(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error ?? new Error("IndexedDB aborted"));
+  });
+}
+
+function openDatabase(): Promise<IDBDatabase> {
+  const request = indexedDB.open(DATABASE, 1);
+  request.onupgradeneeded = () => {
+    request.result.createObjectStore(STORE, { keyPath: "id", autoIncrement: true }).createIndex("session", "session");
+  };
+  return settled(request);
+}
+
+export class Outbox {
+  private readonly memory: Kept[] = [];
+  private nextInMemory = Number.MAX_SAFE_INTEGER / 2;
+
+  private constructor(
+    private database: IDBDatabase | null,
+    private readonly session: string,
+  ) {}
+
+  /** Open the outbox of one session; what an earlier page of it left behind is still there. */
+  static async open(session: string): Promise<Outbox> {
+    try {
+      return new Outbox(await openDatabase(), session);
+    } catch (error) {
+      console.warn("answers are kept in memory only:", error);
+      return new Outbox(null, session);
+    }
+  }
+
+  get durable(): boolean {
+    return this.database !== null;
+  }
+
+  /**
+   * Keep a parcel; when this resolves it is on the disk (or in memory, if there is no way to it). The
+   * commit is asked for at once, so that a page that is left in the same moment does not undo it.
+   */
+  async add(parcel: Parcel): Promise<number> {
+    if (this.database === null) return this.remember(parcel);
+    try {
+      const transaction = this.database.transaction(STORE, "readwrite", { durability: "strict" });
+      const id = settled(transaction.objectStore(STORE).add(parcel));
+      transaction.commit();
+      await committed(transaction);
+      return Number(await id);
+    } catch (error) {
+      console.warn("answers are kept in memory from now on:", error);
+      return this.remember(parcel);
+    }
+  }
+
+  /** The oldest parcels first. */
+  async all(): Promise<Kept[]> {
+    if (this.database === null) return [...this.memory];
+    const index = this.database.transaction(STORE).objectStore(STORE).index("session");
+    const stored = (await settled(index.getAll(this.session))) as Kept[];
+    return [...stored, ...this.memory];
+  }
+
+  async remove(id: number): Promise<void> {
+    const place = this.memory.findIndex((kept) => kept.id === id);
+    if (place >= 0) this.memory.splice(place, 1);
+    else if (this.database !== null) {
+      const transaction = this.database.transaction(STORE, "readwrite");
+      transaction.objectStore(STORE).delete(id);
+      await committed(transaction);
+    }
+  }
+
+  private remember(parcel: Parcel): number {
+    this.nextInMemory += 1;
+    this.memory.push({ ...parcel, id: this.nextInMemory });
+    return this.nextInMemory;
+  }
+}

@@ -1,0 +1,49 @@
+/** Trying again, with growing random pauses, until a call succeeds or cannot. */
+
+import { ApiError } from "./api";
+
+const FIRST_PAUSE_MS = 400;
+const LONGEST_PAUSE_MS = 15_000;
+
+/** Full-jitter exponential back-off: a random pause below a bound that doubles, in ms. */
+export function pauseFor(failures: number, random: () => number = Math.random): number {
+  const bound = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
+  return bound / 4 + (random() * bound * 3) / 4;
+}
+
+/** Wait some ms, or less if the browser says that it is back on line. */
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      window.clearTimeout(timer);
+      window.removeEventListener("online", wake);
+      resolve();
+    };
+    const timer = window.setTimeout(wake, ms);
+    window.addEventListener("online", wake);
+  });
+}
+
+export interface RetryOptions {
+  /** Called before each pause. */
+  onTrouble?: (error: ApiError) => void;
+  /** Called once if the call succeeds after trouble. */
+  onRelief?: () => void;
+  /** Asked after each failure; true gives up and throws the failure. */
+  stopped?: () => boolean;
+}
+
+/** Call `attempt` until it succeeds; throw its first failure that trying again cannot mend. */
+export async function retrying<T>(attempt: () => Promise<T>, options: RetryOptions = {}): Promise<T> {
+  for (let failures = 0; ; failures += 1) {
+    try {
+      const result = await attempt();
+      if (failures > 0) options.onRelief?.();
+      return result;
+    } catch (error) {
+      if (!(error instanceof ApiError) || !error.retryable || options.stopped?.() === true) throw error;
+      options.onTrouble?.(error);
+      await pause(pauseFor(failures));
+    }
+  }
+}

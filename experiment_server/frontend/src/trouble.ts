@@ -1,0 +1,22 @@
+/** Which friendly page a failure leads to. */
+
+import { ApiError } from "./api";
+
+export type Trouble = "superseded" | "full" | "closed" | "unknown" | "broken";
+
+const BY_CODE: Record<string, Trouble> = {
+  superseded: "superseded",
+  study_full: "full",
+  study_closed: "closed",
+  no_such_study: "unknown",
+};
+
+export function troubleOf(error: unknown): Trouble {
+  return error instanceof ApiError ? (BY_CODE[error.code] ?? "broken") : "broken";
+}
+
+/** A few words for a person who reports the failure; no text of the participant's. */
+export function detailOf(error: unknown): string {
+  if (error instanceof ApiError) return `${error.status} ${error.code}`;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

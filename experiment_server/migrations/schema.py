@@ -1,0 +1,81 @@
+"""Moving a database to another version of the schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+from experiment_server.models.database import set_wal, writing
+from stimuli.errors import UserError
+
+HERE = Path(__file__).parent
+#: any number, the same in every server: PostgreSQL's advisory lock for upgrades
+UPGRADE_LOCK = 7_413_001
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(HERE).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def newest() -> str:
+    """The revision that this version of InterpScore works with."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def current(connection: Connection) -> str | None:
+    """The revision that a database is at; None if it is empty."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(engine: Engine, revision: str = "head") -> tuple[str | None, str | None]:
+    """Bring a database up to a revision, in one transaction; returns the revisions before and after.
+
+    Raises UserError if the database was made by a newer InterpScore.
+    """
+    set_wal(engine)
+    with writing(engine) as connection:
+        _one_at_a_time(connection)
+        before = current(connection)
+        _refuse_unknown(before)
+        command.upgrade(_config(connection), revision)
+        return before, current(connection)
+
+
+def _one_at_a_time(connection: Connection) -> None:
+    """Let a second server that starts now wait for the first; SQLite's write lock does so already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Take a database back to an older revision, or to nothing with ``base``. Its newer data is lost."""
+    with writing(engine) as connection:
+        command.downgrade(_config(connection), revision)
+
+
+def require_newest(engine: Engine) -> None:
+    """Raise UserError if the database is not at the newest revision."""
+    with engine.connect() as connection:
+        at = current(connection)
+    _refuse_unknown(at)
+    if at != newest():
+        raise UserError("the database is not set up for this version; run: python manage.py db upgrade")
+
+
+def _refuse_unknown(revision: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise UserError(
+            f"the database is at revision {revision}, which this version does not know; "
+            "install the newer InterpScore that made it"
+        )

@@ -1,0 +1,27 @@
+"""The database schema, one noun a file."""
+
+from __future__ import annotations
+
+from experiment_server.models.base import Base
+from experiment_server.models.event import Event
+from experiment_server.models.identity import Identity
+from experiment_server.models.participant import Participant
+from experiment_server.models.response import Response
+from experiment_server.models.session import Session
+from experiment_server.models.stimulus import Stimulus
+from experiment_server.models.study import Study
+from experiment_server.models.study_condition import StudyCondition
+from experiment_server.models.trial import Trial
+
+__all__ = [
+    "Base",
+    "Event",
+    "Identity",
+    "Participant",
+    "Response",
+    "Session",
+    "Stimulus",
+    "Study",
+    "StudyCondition",
+    "Trial",
+]

@@ -1,0 +1,290 @@
+"""Arriving, consenting, finishing, withdrawing, and giving back the places of those who left."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from experiment_server.design.allocation import Candidate, PlannedTrial, design_session
+from experiment_server.design.definition import Definition
+from experiment_server.errors import conflict
+from experiment_server.models import Identity, Participant, Session, Stimulus, Study, StudyCondition, Trial
+from experiment_server.services import events, sessions, studies
+from experiment_server.services.sessions import SessionRow
+from experiment_server.services.studies import Catalogue
+from experiment_server.trials.state import OPEN, transition
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Who arrives: a Prolific ID, or the UUID that a visitor's browser keeps."""
+
+    kind: str
+    identifier: str
+    prolific_study_id: str | None = None
+    prolific_session_id: str | None = None
+
+    def hmac(self, key: bytes) -> str:
+        """The keyed hash that an identity is looked up by."""
+        return hmac.new(key, f"{self.kind}:{self.identifier}".encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """The session of someone who arrived, with its only token; ``created``: it is a new one."""
+
+    session: SessionRow
+    token: str
+    created: bool
+
+
+def arrive(
+    connection: Connection, catalogue: Catalogue, key: bytes, study: str, arrival: Arrival, now: datetime
+) -> Arrived:
+    """Open a session, or resume the one that this identity has; older tokens no longer hold.
+
+    Raises ApiError 404 "no_such_study", 409 "study_closed" or "study_full".
+    """
+    found = studies.find(connection, study)
+    if found is None:
+        raise studies.no_such_study()
+    studies.lock(connection, found.id)
+    digest = arrival.hmac(key)
+    existing = _session_of(connection, found.id, digest)
+    if existing is not None:
+        return _resume(connection, existing, now)
+    _require_a_place(connection, catalogue.definition(connection, found.id), found.id, now)
+    return _open_session(connection, found.id, arrival, digest, now)
+
+
+def _session_of(connection: Connection, study_id: int, digest: str) -> str | None:
+    statement = (
+        select(Session.id)
+        .join(Identity, Identity.participant_id == Session.participant_id)
+        .where(Identity.study_id == study_id, Identity.hmac == digest)
+    )
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def _resume(connection: Connection, session_id: str, now: datetime) -> Arrived:
+    token = sessions.new_token(session_id)
+    statement = update(Session).where(Session.id == session_id)
+    connection.execute(statement.values(token_sha256=sessions.hash_token(token), last_seen_at=now))
+    events.append(connection, session_id, "resumed", now)
+    return Arrived(sessions.by_id(connection, session_id), token, False)
+
+
+def _require_a_place(connection: Connection, definition: Definition, study_id: int, now: datetime) -> None:
+    statement = select(Study.status, Study.places).where(Study.id == study_id)
+    status, places = connection.execute(statement).one()
+    if status != "open":
+        raise conflict("study_closed", "This study has ended; thank you for your interest.")
+    give_back_idle(connection, definition, study_id, now)
+    if studies.places_taken(connection, study_id) >= places:
+        raise conflict("study_full", "All places of this study are taken; thank you for your interest.")
+
+
+def _open_session(
+    connection: Connection, study_id: int, arrival: Arrival, digest: str, now: datetime
+) -> Arrived:
+    ordinal = _participants(connection, study_id)
+    participant_id = _insert_participant(connection, study_id, arrival, digest, now)
+    session_id = sessions.new_session_id()
+    token = sessions.new_token(session_id)
+    values = {
+        "id": session_id,
+        "participant_id": participant_id,
+        "study_id": study_id,
+        "token_sha256": sessions.hash_token(token),
+        "phase": "consent",
+        "prolific_study_id": arrival.prolific_study_id,
+        "prolific_session_id": arrival.prolific_session_id,
+        "created_at": now,
+        "last_seen_at": now,
+        "seed": session_seed(_study_seed(connection, study_id), ordinal),
+    }
+    connection.execute(insert(Session).values(values))
+    events.append(connection, session_id, "arrived", now)
+    return Arrived(sessions.by_id(connection, session_id), token, True)
+
+
+def _participants(connection: Connection, study_id: int) -> int:
+    statement = select(func.count()).select_from(Participant).where(Participant.study_id == study_id)
+    return connection.execute(statement).scalar_one()
+
+
+def _study_seed(connection: Connection, study_id: int) -> int:
+    return connection.execute(select(Study.seed).where(Study.id == study_id)).scalar_one()
+
+
+def session_seed(study_seed: int, ordinal: int) -> int:
+    """The seed of the participant who came after ``ordinal`` others; in [0, 2**63)."""
+    digest = hashlib.sha256(f"{study_seed}:{ordinal}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def _insert_participant(
+    connection: Connection, study_id: int, arrival: Arrival, digest: str, now: datetime
+) -> int:
+    pseudonym = f"P-{secrets.token_hex(4)}"
+    values = {"pseudonym": pseudonym, "study_id": study_id, "kind": arrival.kind, "created_at": now}
+    statement = insert(Participant).values(values).returning(Participant.id)
+    participant_id = connection.execute(statement).scalar_one()
+    pid = arrival.identifier if arrival.kind == "prolific" else None
+    connection.execute(
+        insert(Identity).values(
+            participant_id=participant_id, study_id=study_id, hmac=digest, prolific_pid=pid
+        )
+    )
+    return participant_id
+
+
+def consent(
+    connection: Connection, catalogue: Catalogue, token: str, consented: bool, now: datetime
+) -> SessionRow:
+    """Note what the participant decided; with consent, allocate the trials.
+
+    Saying the same again changes nothing. Raises ApiError 409 "session_finished",
+    "session_abandoned", or "already_consented" for a no after a yes.
+    """
+    study_id = sessions.authenticate(connection, token, lock=False).study_id
+    studies.lock(connection, study_id)
+    session = sessions.authenticate(connection, token, lock=True)
+    if session.phase == "consent":
+        return _first_consent(connection, catalogue, session, consented, now)
+    if consented and session.phase in ("trials", "debrief"):
+        return session
+    if not consented and session.outcome == "no_consent":
+        return session
+    if session.phase == "finished":
+        raise sessions.has_ended(session)
+    raise conflict("already_consented", "You have agreed already; to stop, withdraw from the study.")
+
+
+def _first_consent(
+    connection: Connection, catalogue: Catalogue, session: SessionRow, consented: bool, now: datetime
+) -> SessionRow:
+    if not consented:
+        return _end(connection, session, "no_consent", "refused", now)
+    definition = catalogue.definition(connection, session.study_id)
+    give_back_idle(connection, definition, session.study_id, now, but=session.id)
+    _assign(connection, session, definition)
+    changes = {"phase": "trials", "consented_at": now, "last_seen_at": now}
+    connection.execute(update(Session).where(Session.id == session.id).values(changes))
+    events.append(connection, session.id, "consented", now)
+    return sessions.by_id(connection, session.id)
+
+
+def _assign(connection: Connection, session: SessionRow, definition: Definition) -> None:
+    """Allocate a session's trials and count their stimuli. The study is locked."""
+    rng = Random(session.seed)  # noqa: S311 - reproducible, not secret
+    pools = _candidates(connection, session.study_id)
+    plan = design_session(pools["practice"], pools["test"], pools["catch"], definition.trials, rng)
+    rows = [_trial_row(session.id, index, one, definition, rng) for index, one in enumerate(plan)]
+    connection.execute(insert(Trial), rows)
+    ids = [one.candidate.id for one in plan]
+    counted = update(Stimulus).where(Stimulus.id.in_(ids))
+    connection.execute(counted.values(assigned_count=Stimulus.assigned_count + 1))
+
+
+def _candidates(connection: Connection, study_id: int) -> dict[str, list[Candidate]]:
+    """All stimuli of a study by kind, in the order of their ids in the manifest."""
+    columns = (
+        Stimulus.kind,
+        Stimulus.id,
+        Stimulus.concept,
+        StudyCondition.level,
+        Stimulus.source,
+        Stimulus.assigned_count,
+    )
+    statement = select(*columns).join(StudyCondition).where(Stimulus.study_id == study_id)
+    pools: dict[str, list[Candidate]] = {"practice": [], "test": [], "catch": []}
+    for kind, key, concept, level, source, count in connection.execute(statement.order_by(Stimulus.stimulus)):
+        pools[kind].append(Candidate(key, concept, str(level), source, count))
+    return pools
+
+
+def _trial_row(
+    session_id: str, index: int, one: PlannedTrial, definition: Definition, rng: Random
+) -> dict[str, Any]:
+    return {
+        "public_id": secrets.token_hex(16),
+        "session_id": session_id,
+        "trial_index": index,
+        "kind": one.kind,
+        "stimulus_id": one.candidate.id,
+        "mask": rng.randrange(len(definition.masks)) if definition.masks else None,
+        "state": "assigned",
+    }
+
+
+def finish(connection: Connection, token: str, now: datetime) -> SessionRow:
+    """End a session whose trials are all done. Finishing again changes nothing.
+
+    Raises ApiError 409 "trials_remain".
+    """
+    session = sessions.authenticate(connection, token, lock=True)
+    if session.phase == "finished":
+        return session
+    if session.phase != "debrief":
+        raise conflict("trials_remain", "There are still pictures to name.")
+    return _end(connection, session, "completed", "completed", now)
+
+
+def withdraw(connection: Connection, token: str, now: datetime) -> SessionRow:
+    """End a session at the participant's wish, and give its place back. An ended one stays as it is."""
+    study_id = sessions.authenticate(connection, token, lock=False).study_id
+    studies.lock(connection, study_id)
+    session = sessions.authenticate(connection, token, lock=True)
+    if session.phase == "finished":
+        return session
+    _give_back(connection, [session.id])
+    return _end(connection, session, "withdrawn", "withdrew", now)
+
+
+def _end(connection: Connection, session: SessionRow, outcome: str, event: str, now: datetime) -> SessionRow:
+    changes = {"phase": "finished", "outcome": outcome, "finished_at": now, "last_seen_at": now}
+    connection.execute(update(Session).where(Session.id == session.id).values(changes))
+    events.append(connection, session.id, event, now)
+    return sessions.by_id(connection, session.id)
+
+
+def give_back_idle(
+    connection: Connection, definition: Definition, study_id: int, now: datetime, but: str | None = None
+) -> int:
+    """Mark sessions as abandoned that were idle for too long, all but one; returns how many.
+
+    Their place is free again, and their unanswered trials no longer count. The study is locked. A
+    session that is locked at this moment is in use, and left alone.
+    """
+    idle = now - timedelta(minutes=definition.design.session.minutes)
+    statement = select(Session.id).where(
+        Session.study_id == study_id, Session.outcome.is_(None), Session.last_seen_at < idle
+    )
+    found = connection.execute(statement.with_for_update(skip_locked=True, key_share=True)).scalars()
+    left = [session_id for session_id in found if session_id != but]
+    _give_back(connection, left)
+    changes = {"phase": "finished", "outcome": "abandoned", "finished_at": now}
+    if left:
+        connection.execute(update(Session).where(Session.id.in_(left)).values(changes))
+    for session_id in left:
+        events.append(connection, session_id, "abandoned", now)
+    return len(left)
+
+
+def _give_back(connection: Connection, session_ids: Sequence[str]) -> None:
+    """Close the open trials of some sessions and take their stimuli off the counts."""
+    unanswered = (Trial.session_id.in_(session_ids), Trial.state.in_(OPEN))
+    statement = select(Trial.stimulus_id, func.count()).where(*unanswered).group_by(Trial.stimulus_id)
+    for stimulus_id, n in connection.execute(statement.order_by(Trial.stimulus_id)).all():
+        counted = update(Stimulus).where(Stimulus.id == stimulus_id)
+        connection.execute(counted.values(assigned_count=Stimulus.assigned_count - n))
+    connection.execute(update(Trial).where(*unanswered).values(state=transition("assigned", "abandon")))

@@ -1,0 +1,205 @@
+"""Studies: creating, finding, counting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, func, insert, or_, select
+
+from experiment_server.design.definition import Definition
+from experiment_server.design.freeze import FrozenStudy
+from experiment_server.errors import ApiError
+from experiment_server.models import Response, Session, Stimulus, Study, StudyCondition
+from experiment_server.models.session import OUTCOMES
+from stimuli.errors import UserError
+from stimuli.files import make_folder, replacing
+
+#: a place is taken by a session that goes on or was completed
+TAKES_A_PLACE = or_(Session.outcome.is_(None), Session.outcome == "completed")
+
+
+class Catalogue:
+    """Definitions that this process has read already; a definition never changes."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Definition] = {}
+
+    def definition(self, connection: Connection, study_id: int) -> Definition:
+        """The frozen definition of a study."""
+        if study_id not in self._known:
+            text = connection.execute(select(Study.definition).where(Study.id == study_id)).scalar_one()
+            self._known[study_id] = Definition.parse(text)
+        return self._known[study_id]
+
+
+def copy_images(images: Mapping[str, Path], folder: Path) -> None:
+    """Copy pictures to ``<folder>/<sha256>.png``; one that is there already is left as it is."""
+    make_folder(folder)
+    for sha256, source in images.items():
+        target = folder / f"{sha256}.png"
+        if not target.exists():
+            with replacing(target, force=True) as path:
+                path.write_bytes(source.read_bytes())
+
+
+def create(connection: Connection, frozen: FrozenStudy, now: datetime) -> bool:
+    """Store a frozen study; False if the same one is there already.
+
+    Raises UserError if another study has its name.
+    """
+    file = frozen.file
+    existing = connection.execute(select(Study.sha256).where(Study.name == file.name)).scalar_one_or_none()
+    if existing == frozen.sha256:
+        return False
+    if existing is not None:
+        raise UserError(
+            f"there is another study called {file.name}, and a study never changes once it is created; "
+            "give this one another name"
+        )
+    study_id = _insert_study(connection, frozen, now)
+    conditions = _insert_conditions(connection, frozen, study_id)
+    connection.execute(insert(Stimulus), _stimulus_rows(frozen, study_id, conditions))
+    return True
+
+
+def _insert_study(connection: Connection, frozen: FrozenStudy, now: datetime) -> int:
+    file = frozen.file
+    values = {
+        "name": file.name,
+        "title": file.title,
+        "definition": frozen.definition,
+        "sha256": frozen.sha256,
+        "seed": file.seed,
+        "places": file.places,
+        "status": "open",
+        "created_at": now,
+        "format_version": file.format_version,
+    }
+    return connection.execute(insert(Study).values(values).returning(Study.id)).scalar_one()
+
+
+def _insert_conditions(connection: Connection, frozen: FrozenStudy, study_id: int) -> dict[str, int]:
+    """Store the conditions; returns condition key -> id."""
+    ids = {}
+    for row in frozen.file.condition:
+        values = {
+            "study_id": study_id,
+            "perturbation": row.perturbation,
+            "severity": row.condition.severity,
+            "severity_unit": row.condition.unit,
+            "level": row.level,
+            "role": row.role,
+        }
+        statement = insert(StudyCondition).values(values).returning(StudyCondition.id)
+        ids[row.condition.key] = connection.execute(statement).scalar_one()
+    return ids
+
+
+def _stimulus_rows(
+    frozen: FrozenStudy, study_id: int, conditions: Mapping[str, int]
+) -> list[dict[str, object]]:
+    return [
+        {
+            "study_id": study_id,
+            "stimulus": one.row.stimulus,
+            "source": one.row.source,
+            "concept": one.row.concept,
+            "cluster": one.row.cluster,
+            "condition_id": conditions[one.row.condition],
+            "image_sha256": one.row.image_sha256,
+            "width": one.row.width,
+            "height": one.row.height,
+            "kind": one.kind,
+            "assigned_count": 0,
+        }
+        for one in frozen.stimuli
+    ]
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """A study as the services know it."""
+
+    id: int
+    name: str
+    title: str
+    seed: int
+    places: int
+    #: "open" or "closed"
+    status: str
+
+
+def find(connection: Connection, name: str) -> StudyRow | None:
+    """The study of this name; None if there is none."""
+    columns = (Study.id, Study.name, Study.title, Study.seed, Study.places, Study.status)
+    row = connection.execute(select(*columns).where(Study.name == name)).one_or_none()
+    return None if row is None else StudyRow(*row)
+
+
+def lock(connection: Connection, study_id: int) -> None:
+    """Keep other arrivals and allocations of this study waiting until this transaction ends.
+
+    Whoever locks both locks the study first and sessions after it. SQLite has one writer anyway.
+    """
+    connection.execute(select(Study.id).where(Study.id == study_id).with_for_update(key_share=True))
+
+
+def no_such_study() -> ApiError:
+    """There is no study of that name."""
+    return ApiError(404, "no_such_study", "There is no such study; please check the link.")
+
+
+def places_taken(connection: Connection, study_id: int) -> int:
+    """Sessions that hold a place: going on, or completed."""
+    statement = select(func.count()).select_from(Session).where(Session.study_id == study_id, TAKES_A_PLACE)
+    return connection.execute(statement).scalar_one()
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a study is."""
+
+    name: str
+    title: str
+    status: str
+    sha256: str
+    places: int
+    places_left: int
+    #: sessions by outcome; "going_on" for those without one
+    sessions: dict[str, int]
+    responses: int
+
+
+def status(connection: Connection, name: str) -> Status:
+    """Count a study's sessions and responses. Raises UserError if there is no such study."""
+    columns = (Study.id, Study.name, Study.title, Study.status, Study.sha256, Study.places)
+    study = connection.execute(select(*columns).where(Study.name == name)).one_or_none()
+    if study is None:
+        known = ", ".join(connection.execute(select(Study.name).order_by(Study.name)).scalars())
+        raise UserError(f"there is no study called {name!r}; there are: {known or 'none'}")
+    left = max(0, study.places - places_taken(connection, study.id))
+    return Status(
+        *study[1:],
+        places_left=left,
+        sessions=_sessions_by_outcome(connection, study.id),
+        responses=_responses(connection, study.id),
+    )
+
+
+def _sessions_by_outcome(connection: Connection, study_id: int) -> dict[str, int]:
+    statement = select(Session.outcome, func.count()).where(Session.study_id == study_id)
+    counts = dict(connection.execute(statement.group_by(Session.outcome)).all())
+    return {"going_on": counts.get(None, 0), **{outcome: counts.get(outcome, 0) for outcome in OUTCOMES}}
+
+
+def _responses(connection: Connection, study_id: int) -> int:
+    statement = select(func.count(Response.id)).join(Session).where(Session.study_id == study_id)
+    return connection.execute(statement).scalar_one()
+
+
+def names(connection: Connection) -> list[str]:
+    """All studies' names, the oldest first."""
+    return list(connection.execute(select(Study.name).order_by(Study.id)).scalars())

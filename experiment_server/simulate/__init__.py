@@ -1,0 +1,1 @@
+"""Simulated participants: the participants' HTTP contract, spoken as a browser speaks it."""

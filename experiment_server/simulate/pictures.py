@@ -1,0 +1,78 @@
+"""What the researcher knows of a study's pictures: the hash of an image tells what it shows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import mode
+
+from sqlalchemy import Engine, select
+
+from experiment_server.models import Stimulus, Study, StudyCondition
+from experiment_server.models.database import reading
+from stimuli.conditions import Condition
+from stimuli.errors import UserError
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What one image shows; ``width`` in pixels."""
+
+    concept: str
+    condition: Condition
+    source: str
+    width: int
+
+
+@dataclass(frozen=True)
+class StudyPictures:
+    """All images of a study, by the SHA-256 of their bytes."""
+
+    study: str
+    by_sha256: Mapping[str, Picture]
+
+    @property
+    def concepts(self) -> tuple[str, ...]:
+        """The distinct concepts, in alphabetical order."""
+        return tuple(sorted({picture.concept for picture in self.by_sha256.values()}))
+
+    @property
+    def width(self) -> int:
+        """The pictures' width in pixels, the commonest one should they differ."""
+        return mode(picture.width for picture in self.by_sha256.values())
+
+    def see(self, image: bytes) -> Picture:
+        """Recognise an image by its bytes. Raises UserError if it is none of the study's."""
+        try:
+            return self.by_sha256[hashlib.sha256(image).hexdigest()]
+        except KeyError as error:
+            raise UserError(
+                f"the server showed a picture that study {self.study} in this database does not have; "
+                "let serve and simulate use the same data directory and database"
+            ) from error
+
+
+def load_pictures(engine: Engine, study: str) -> StudyPictures:
+    """Read a study's pictures from the database. Raises UserError if there is no study of that name."""
+    query = (
+        select(
+            Stimulus.image_sha256,
+            Stimulus.concept,
+            Stimulus.source,
+            Stimulus.width,
+            StudyCondition.perturbation,
+            StudyCondition.severity,
+        )
+        .join(StudyCondition, Stimulus.condition_id == StudyCondition.id)
+        .join(Study, Stimulus.study_id == Study.id)
+        .where(Study.name == study)
+    )
+    with reading(engine) as connection:
+        found = {
+            sha256: Picture(concept, Condition(perturbation, severity), source, width)
+            for sha256, concept, source, width, perturbation, severity in connection.execute(query)
+        }
+    if not found:
+        raise UserError(f"there is no study {study} in the database; see python manage.py study status")
+    return StudyPictures(study, found)

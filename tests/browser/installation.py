@@ -1,0 +1,192 @@
+"""A data directory with small studies of drawn pictures, and a real server over it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import requests
+from PIL import Image, ImageDraw
+
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "experiment_server" / "static" / "app.js"
+
+CONCEPTS = ("sailboat", "lighthouse", "pineapple", "umbrella")
+PRACTICE = "teacup"
+CATCH = "giraffe"
+SOURCES = 5
+SIZE = 96
+
+PRACTICE_TRIALS = 2
+TEST_TRIALS = 5
+CATCH_TRIALS = 1
+TRIALS = PRACTICE_TRIALS + TEST_TRIALS + CATCH_TRIALS
+
+CONSENT = "You will see some pictures and say what they show.\n\nYou may stop at any time."
+CODES = {"completed": "DONE-7261", "no_consent": "NOTHANKS-3", "withdrawn": "LEFT-99"}
+
+CONDITIONS = f"""
+size = {SIZE}
+clean_only = ["{PRACTICE}", "{CATCH}"]
+[[condition]]
+perturbation = "gaussian_noise"
+severity = 0.2
+"""
+
+STUDY = """
+format_version = 1
+name = "{name}"
+title = "Seeing through noise"
+manifest = "stimuli"
+concepts = ["sailboat", "lighthouse", "pineapple", "umbrella"]
+places = {places}
+seed = 11
+[[condition]]
+perturbation = "clean"
+level = 2
+role = "clean"
+[[condition]]
+perturbation = "gaussian_noise"
+severity = 0.2
+level = 1
+role = "invariant"
+[response]
+form = "{form}"
+[trials]
+test = {test}
+[practice]
+concepts = ["teacup"]
+trials = {practice}
+[catch]
+concepts = ["giraffe"]
+trials = {catch}
+[presentation]
+fixation_ms = 60
+exposure_ms = {exposure}
+mask = "{mask}"
+mask_ms = 50
+[texts]
+consent = \"\"\"{consent}\"\"\"
+instructions = "Each picture shows one thing."
+debrief = "You helped us to compare people with a computer model."
+[completion_codes]
+completed = "{completed}"
+no_consent = "{no_consent}"
+withdrawn = "{withdrawn}"
+"""
+
+#: name -> what differs from the plainest study
+STUDIES: dict[str, dict[str, Any]] = {
+    "typed": {},
+    "chosen": {"form": "alternatives", "exposure": 0, "mask": "none"},
+    "full": {"places": 1},
+}
+
+
+def study_text(name: str) -> str:
+    plain = {"places": 50, "form": "free_text", "exposure": 100, "mask": "pink_noise", "consent": CONSENT}
+    trials = {"test": TEST_TRIALS, "practice": PRACTICE_TRIALS, "catch": CATCH_TRIALS}
+    return STUDY.format(**{**plain, **trials, **CODES, **STUDIES[name]}, name=name)
+
+
+def draw(path: Path, rng: np.random.Generator) -> None:
+    """Some shapes in some colours: enough of a picture, and no file like another."""
+    image = Image.new("RGB", (SIZE, SIZE), tuple(int(c) for c in rng.integers(90, 200, 3)))
+    pen = ImageDraw.Draw(image)
+    for _ in range(6):
+        left, top, width, height = (int(v) for v in rng.integers(5, 50, 4))
+        colour = tuple(int(c) for c in rng.integers(0, 256, 3))
+        pen.ellipse((left, top, left + width, top + height), fill=colour)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+
+
+class Installation:
+    """The studies, the commands run on them, and the rows that they lead to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.database = folder / "data" / "interpscore.sqlite3"
+        self.environment = {**os.environ, "INTERPSCORE_DATA_DIR": str(folder / "data")}
+        self.server: subprocess.Popen[str] | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def create(self) -> None:
+        rng = np.random.default_rng(3)
+        for concept in (*CONCEPTS, PRACTICE, CATCH):
+            for number in range(SOURCES):
+                draw(self.folder / "pictures" / concept / f"{number}.png", rng)
+        (self.folder / "conditions.toml").write_text(CONDITIONS)
+        options = ["--out", "stimuli", "--conditions", "conditions.toml", "--quiet"]
+        self.manage("stimuli", "build", "pictures", *options)
+        for name in STUDIES:
+            (self.folder / f"{name}.toml").write_text(study_text(name))
+            self.manage("study", "create", f"{name}.toml", "--quiet")
+
+    def manage(self, *arguments: str) -> None:
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    def start(self) -> None:
+        """Serve at a free port, or again at the one that was free before."""
+        command = [
+            sys.executable,
+            str(ROOT / "manage.py"),
+            "serve",
+            "--port",
+            str(self.port),
+            "--workers",
+            "1",
+        ]
+        self.server = subprocess.Popen(
+            command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, text=True
+        )
+        assert self.server.stdout is not None
+        line = self.server.stdout.readline()
+        assert line.startswith("Study "), line
+        self.port = int(line.split("http://127.0.0.1:")[1].split("/")[0])
+        self._wait()
+
+    def _wait(self) -> None:
+        for _ in range(200):
+            try:
+                if requests.get(f"{self.url}/healthz", timeout=5).ok:
+                    return
+            except requests.ConnectionError:
+                time.sleep(0.05)
+        raise AssertionError("the server did not start")
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        if self.server is not None:
+            self.server.send_signal(how)
+            self.server.wait(30)
+            self.server = None
+
+    def wait_for(self, count: int, query: str, *values: object) -> None:
+        """Wait until a query returns so many rows."""
+        for _ in range(400):
+            if len(self.rows(query, *values)) == count:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"there are {len(self.rows(query, *values))} rows, not {count}")
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        connection = sqlite3.connect(self.database)
+        try:
+            return connection.execute(query, values).fetchall()
+        finally:
+            connection.close()

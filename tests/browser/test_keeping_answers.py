@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import signal
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.browser.installation import CODES, TRIALS, Installation
+from tests.browser.test_participant_flow import OUTCOMES, RESPONSES, expected_rows, prolific
+from tests.browser.visitor import Visitor
+
+pytestmark = pytest.mark.browser
+
+
+def test_answers_given_without_a_network_arrive_when_it_is_back(
+    visitor: Visitor, installation: Installation
+) -> None:
+    pid = "5f0000000000000000000011"
+    visitor.open(prolific("typed", pid))
+    visitor.begin()
+    visitor.do(range(3))
+    installation.wait_for(3, RESPONSES, pid)
+    visitor.page.context.set_offline(True)
+    visitor.do([3, 4])
+    expect(visitor.page.locator("#header .status")).to_contain_text("Not connected")
+    assert len(installation.rows(RESPONSES, pid)) == 3
+    visitor.page.context.set_offline(False)
+    visitor.do(range(5, TRIALS))
+    visitor.finish()
+    assert visitor.code == CODES["completed"]
+    assert installation.rows(RESPONSES, pid) == expected_rows()
+
+
+def test_an_answer_that_was_not_sent_survives_a_reload(visitor: Visitor, installation: Installation) -> None:
+    pid = "5f0000000000000000000012"
+    visitor.open(prolific("typed", pid))
+    visitor.begin()
+    visitor.do(range(3))
+    installation.wait_for(3, RESPONSES, pid)
+    visitor.page.route("**/response", lambda route: route.abort())
+    visitor.do([3])
+    expect(visitor.page.locator("#header .status")).to_contain_text("Not connected")
+    assert len(installation.rows(RESPONSES, pid)) == 3
+    visitor.page.unroute_all()
+    visitor.page.reload()
+    visitor.sees(f"4 of {TRIALS} pictures are answered and saved.")
+    visitor.press("Continue")
+    visitor.do(range(4, TRIALS))
+    visitor.finish()
+    assert visitor.code == CODES["completed"]
+    assert [row[:4] for row in installation.rows(RESPONSES, pid)] == [row[:4] for row in expected_rows()]
+
+
+def test_a_lost_acknowledgement_stores_the_answer_once(visitor: Visitor, installation: Installation) -> None:
+    pid = "5f0000000000000000000013"
+    lost: set[str] = set()
+
+    def deliver_and_lose_the_reply(route: Route) -> None:
+        if route.request.url in lost:
+            route.continue_()
+        else:
+            lost.add(route.request.url)
+            route.fetch()
+            route.abort()
+
+    visitor.page.route("**/response", deliver_and_lose_the_reply)
+    visitor.open(prolific("typed", pid))
+    visitor.begin()
+    visitor.do(range(TRIALS))
+    visitor.finish()
+    assert visitor.code == CODES["completed"]
+    assert len(lost) == TRIALS
+    assert installation.rows(RESPONSES, pid) == expected_rows()
+
+
+def test_a_killed_server_loses_nothing(visitor: Visitor, installation: Installation) -> None:
+    pid = "5f0000000000000000000014"
+    visitor.open(prolific("typed", pid))
+    visitor.begin()
+    visitor.do(range(4))
+    installation.stop(signal.SIGTERM)
+    visitor.do([4, 5])
+    installation.start()
+    visitor.do(range(6, TRIALS))
+    visitor.finish()
+    assert visitor.code == CODES["completed"]
+    assert installation.rows(RESPONSES, pid) == expected_rows()
+
+
+def test_the_older_of_two_tabs_stops(visitor: Visitor, installation: Installation) -> None:
+    pid = "5f0000000000000000000015"
+    visitor.open(prolific("typed", pid))
+    visitor.begin()
+    visitor.do(range(3))
+    newer = Visitor(visitor.page.context.new_page(), visitor.url)
+    newer.open(prolific("typed", pid))
+    newer.sees("Carry on where you left off")
+    visitor.page.bring_to_front()
+    visitor.answer(3, "tree")
+    visitor.sees("This study is open in another tab or window")
+    visitor.press("Continue here")
+    visitor.sees(f"4 of {TRIALS} pictures are answered and saved.")
+    visitor.press("Continue")
+    visitor.do(range(4, TRIALS))
+    visitor.finish()
+    assert visitor.code == CODES["completed"]
+    answers = [row[2] for row in installation.rows(RESPONSES, pid)]
+    assert answers == [row[2] if row[0] != 3 else "tree" for row in expected_rows()]
+
+
+def test_two_people_in_one_browser_do_not_share_answers(visitor: Visitor, installation: Installation) -> None:
+    first, second = "5f0000000000000000000016", "5f0000000000000000000017"
+    visitor.open(prolific("typed", first))
+    visitor.begin()
+    visitor.do(range(3))
+    visitor.open(prolific("typed", second))
+    visitor.begin()
+    visitor.do(range(TRIALS))
+    visitor.finish()
+    assert visitor.code == CODES["completed"]
+    assert installation.rows(RESPONSES, second) == expected_rows()
+    visitor.open(prolific("typed", first))
+    visitor.sees(f"3 of {TRIALS} pictures are answered and saved.")
+    assert installation.rows(OUTCOMES, first) == [(None, "bbb")]
+    assert installation.rows(RESPONSES, first) == expected_rows()[:3]
+
+
+@pytest.mark.parametrize("round_number", range(2))
+def test_an_answer_in_the_moment_of_leaving_is_kept(
+    visitor: Visitor, installation: Installation, round_number: int
+) -> None:
+    pid = f"5f000000000000000000002{round_number}"
+    visitor.open(prolific("typed", pid))
+    visitor.begin()
+    visitor.do(range(2))
+    expect(visitor.page.get_by_role("textbox")).to_be_focused()
+    visitor.page.keyboard.type("sailboat\n")
+    visitor.page.goto("about:blank")
+    visitor.open(prolific("typed", pid))
+    visitor.sees(f"3 of {TRIALS} pictures are answered and saved.")
+    assert installation.rows(RESPONSES, pid) == expected_rows()[:3]
