@@ -1,0 +1,1 @@
+"""What leaves: datasets, figures and reports."""

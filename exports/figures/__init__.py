@@ -1,0 +1,1 @@
+"""Figures as SVG text: no window, no global state, the same bytes for the same data."""

@@ -1,0 +1,79 @@
+"""Nobody's identity leaves: what stands for a participant, and what is taken out of typed text.
+
+A participant leaves as the pseudonym that the database drew at random when they arrived, a session as that
+pseudonym and the session's number. Neither can be computed from a Prolific ID, so there is no key
+that could leak, and the link exists only in the database's table ``identity``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from sqlalchemy import Engine, select
+
+from experiment_server.models.identity import Identity
+from experiment_server.models.session import Session
+from stimuli.errors import UserError
+
+#: stands where an identifier was typed
+REMOVED = "[removed]"
+#: a Prolific ID is 24 hexadecimal digits; longer runs (checksums) are something else
+_PROLIFIC_ID = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{24}(?![0-9A-Za-z])")
+#: shorter identifiers would be found in innocent text
+SHORTEST = 6
+
+
+def session_label(pseudonym: str, number: int) -> str:
+    """Name of a participant's session in exported data: the pseudonym and 1 for their first session."""
+    return f"{pseudonym}-{number}"
+
+
+def secrets_of(engine: Engine, study_id: int) -> list[str]:
+    """Every identifier that Prolific or a browser gave for a study's participants, sorted.
+
+    Prolific IDs, Prolific's submission and study IDs, and the sessions' own ids. None of them may leave.
+    """
+    columns = [
+        select(Identity.prolific_pid).where(Identity.study_id == study_id),
+        select(Session.prolific_session_id).where(Session.study_id == study_id),
+        select(Session.prolific_study_id).where(Session.study_id == study_id),
+        select(Session.id).where(Session.study_id == study_id),
+    ]
+    with engine.connect() as connection:
+        found = {value for column in columns for value in connection.scalars(column) if value}
+    return sorted(value for value in found if len(value) >= SHORTEST)
+
+
+class Redactor:
+    """Takes known identifiers, and whatever looks like a Prolific ID, out of typed text."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        longest_first = sorted(secrets, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if secrets else None
+
+    def __call__(self, text: str) -> str:
+        """Give the text back with ``[removed]`` in the place of each identifier."""
+        if self._known is not None:
+            text = self._known.sub(REMOVED, text)
+        return _PROLIFIC_ID.sub(REMOVED, text)
+
+
+def refuse_leak(texts: Iterable[tuple[str, bytes]], secrets: Sequence[str]) -> None:
+    """Raise UserError if an identifier stands in one of the (name, content) pairs; a last check.
+
+    The message names the file and not the identifier.
+    """
+    needles = [secret.lower().encode() for secret in secrets]
+    for name, content in texts:
+        if any(needle in content.lower() for needle in needles):
+            raise UserError(
+                f"{name} would contain a participant's identifier, so nothing was written; "
+                "look for it in the study's title, texts and file names"
+            )
+
+
+def contents(folder: Path) -> Iterable[tuple[str, bytes]]:
+    """Yield (name, content) of every file in a folder."""
+    return ((path.name, path.read_bytes()) for path in sorted(folder.rglob("*")) if path.is_file())

@@ -1,0 +1,77 @@
+"""The README of an export: what lies in the folder and how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+#: file -> what it is
+FILES = {
+    "trials.csv": "one row for each answered trial, for any program",
+    "trials.parquet": "the same with types, and with `response` exactly as it was typed",
+    "stimuli.csv": "what was shown, how it was made, licences and credits",
+    "codebook.md": "what each column means, its unit, range and levels, and what a missing value means",
+    "codebook.json": "the same for programs",
+    "study.json": "the definition of the study as it was frozen when it was created",
+    "export.json": "versions, counts, and the SHA-256 of every other file",
+}
+
+_NOT_IN_IT = """## What is not in it
+
+Who took part. `participant` is a pseudonym drawn at random; Prolific's identifiers never leave the server,
+and where one was typed as an answer, `[removed]` stands instead. The completion codes are left out of
+`study.json`. In the CSV files, a text that a spreadsheet would run as a formula (it begins with `=`, `+`,
+`-`, `@`, a tab or a line break) has an apostrophe put before it; the Parquet file has the text itself.
+
+Trials without a response are not rows. Their number, by what became of them, stands in `export.json`
+under `counts.unanswered`.
+
+"""
+
+
+def readme(
+    title: str, summary: Mapping[str, Any], files: Sequence[str], credits: Sequence[Mapping[str, str]]
+) -> str:
+    """Write the README for an export with these files; ``summary`` is the content of ``export.json``."""
+    listed = "\n".join(f"- `{name}` {FILES[name]}" for name in FILES if name in files)
+    counts = summary["counts"]
+    return f"""# {title}
+
+Dataset of the study `{summary["study"]}` (definition SHA-256 `{summary["study_sha256"]}`), written by
+InterpScore {summary["versions"]["interpscore"]} on {summary["exported_at"]}.
+It holds {counts["trials"]} answered trials of {counts["participants_with_trials"]} participants.{
+        _simulated(counts)
+    }
+
+{listed}
+
+## Reading it
+
+    import pandas as pd
+    trials = pd.read_parquet("trials.parquet")
+    trials = pd.read_csv("trials.csv", keep_default_na=False, na_values=[""])
+    accuracy = trials[trials.trial_category == "experiment"].groupby("perturbation").soft_correct.mean()
+
+`keep_default_na=False` matters: somebody may have typed "NA" or "null". In R:
+`readr::read_csv("trials.csv", na = "")`. An empty field is a missing value; the codebook says what that
+means in each column.
+
+Rows with `trial_category` `practice` or `catch` are not data: leave them out of every mean, and rows
+with `excluded` too. Rows are not independent: one participant answers many pictures, and one picture is
+answered by many participants, so resample both.
+
+{_NOT_IN_IT}## Pictures: credits and licences
+
+{_credits(credits)}
+"""
+
+
+def _credits(credits: Sequence[Mapping[str, str]]) -> str:
+    lines = (" · ".join(filter(None, line.values())) for line in credits)
+    return "\n".join(f"- {line}" for line in lines) or "The manifest named none."
+
+
+def _simulated(counts: Mapping[str, Any]) -> str:
+    if not counts["simulated_participants"]:
+        return ""
+    return f"\n**{counts['simulated_participants']} of the participants were simulated and are no people.**"

@@ -1,0 +1,235 @@
+"""A study's report, gathered and written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from sqlalchemy import Engine
+
+from exports.activations import Activations
+from exports.attendance import Attendance, attendance
+from exports.pseudonyms import refuse_leak, secrets_of
+from exports.report import sections
+from exports.report.curves import curves, unit_images
+from exports.report.examples import examples
+from exports.report.scores import read_results, scores, units_of
+from exports.report.sections import Missing
+from exports.report.wording import in_order, number
+from exports.stimulus_tables import study_stimuli
+from exports.studies import StudyRecord, load_study
+from exports.trial_tables import study_trials
+from exports.versions import utc, versions
+from stimuli.errors import UserError
+from stimuli.files import replacing, sha256_of_file
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a report is made from beside the database; what is None is said to be missing.
+
+    ``images`` is the folder of pictures by hash; ``units`` maps concepts to units where no results file
+    does; ``clusters`` limits the units' curves to sources of these.
+    """
+
+    images: Path
+    results: Path | None = None
+    activations: Activations | None = None
+    units: Mapping[str, int] = field(default_factory=dict)
+    clusters: tuple[str, ...] = ()
+    manifest: Path | None = None
+
+
+def write_report(
+    engine: Engine, name: str, out: Path, sources: Sources, *, force: bool = False
+) -> dict[str, Any]:
+    """Write a study's report as one HTML file, whole or not at all, and return a summary.
+
+    The same database and files give the same bytes. Raises UserError if there is no such study, a file is
+    not what it should be, ``out`` exists and not ``force``, or a participant's identifier would leave.
+    """
+    if out.suffix != ".html":
+        raise UserError(f"the report is one HTML file; name {out.name} with the ending .html")
+    study = load_study(engine, name)
+    with replacing(out, force=force) as temporary:
+        content = gather(engine, study, sources)
+        page = render(content)
+        refuse_leak([(out.name, page.encode())], secrets_of(engine, study.id))
+        temporary.write_text(page, encoding="utf-8")
+    missing = {key: value.reason for key, value in content.items() if isinstance(value, Missing)}
+    return {"study": name, "out": str(out), "bytes": len(page.encode()), "missing": missing}
+
+
+def render(content: Mapping[str, Any]) -> str:
+    """Fill the template; a value that it lacks is an error."""
+    environment = Environment(
+        loader=PackageLoader("exports.report", "."),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests["missing"] = lambda value: isinstance(value, Missing)
+    style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+    return environment.get_template("template.html").render(style=style, **content)
+
+
+def gather(engine: Engine, study: StudyRecord, sources: Sources) -> dict[str, Any]:
+    """All that the template shows."""
+    trials = study_trials(engine, study.name)
+    who = attendance(engine, study.id)
+    stimuli = study_stimuli(engine, study, sources.manifest)
+    found = sections.accuracy(trials, study)
+    scored = _scores(sources)
+    return {
+        "study": study,
+        "title": study.title,
+        "weights": _weights(sources, scored),
+        "summary": sections.summary(study, who, found, _weights_sentence(sources)),
+        "simulated": who.simulated,
+        "answering": who.answering,
+        "facts": sections.run_facts(study, who),
+        "conditions": sections.condition_rows(study.conditions),
+        "measures": _measures(stimuli, study, sources),
+        "tiles": sections.people_tiles(who),
+        "outcomes": sections.outcome_rows(who),
+        "people": sections.people_facts(who, trials),
+        "accuracy": found,
+        "catch": sections.catch(trials),
+        "curves": _curves(trials, study, stimuli, sources),
+        "unit_missing": _no_units(sources),
+        "clusters": sources.clusters,
+        "scores": scored,
+        "examples": examples(trials, stimuli, study.conditions, sources.images),
+        "credits": _credits(study, stimuli),
+        "provenance": _provenance(study, who, sources),
+        "versions": versions(),
+        "commands": _commands(study, sources),
+    }
+
+
+def _scores(sources: Sources) -> dict[str, Any] | Missing:
+    if sources.results is None:
+        return Missing("not scored: no --results file was given")
+    return scores(read_results(sources.results))
+
+
+def _units(sources: Sources) -> Mapping[str, int]:
+    return units_of(read_results(sources.results)) if sources.results else sources.units
+
+
+def _no_units(sources: Sources) -> Missing | None:
+    """Why no concept has a curve of its unit; None if they have."""
+    if sources.activations is None:
+        return Missing("no --store of activations was given")
+    if not _units(sources):
+        return Missing("neither --results nor --neuron-map names the concepts' units")
+    return None
+
+
+def _curves(
+    trials: pd.DataFrame, study: StudyRecord, stimuli: pd.DataFrame, sources: Sources
+) -> list[dict[str, Any]] | Missing:
+    alternatives = study.file.get("alternatives") or ()
+    chance = 1 / len(alternatives) if alternatives else None
+    missing = _no_units(sources)
+    images: pd.DataFrame | Missing = missing or pd.DataFrame()
+    if sources.activations is not None and missing is None:
+        images = unit_images(stimuli, sources.activations, sources.clusters)
+    return curves(trials, study.conditions, images, _units(sources), chance)
+
+
+def _weights(sources: Sources, scored: dict[str, Any] | Missing) -> str:
+    """Which weights made the activations and scores, for people."""
+    if sources.activations is not None:
+        return sources.activations.weights
+    return "" if isinstance(scored, Missing) else str(scored["weights"])
+
+
+def _weights_sentence(sources: Sources) -> str:
+    if sources.activations is None:
+        return ""
+    return f"Units are those of {sources.activations.weights}."
+
+
+def _measures(stimuli: pd.DataFrame, study: StudyRecord, sources: Sources) -> list[dict[str, str]] | Missing:
+    """What the conditions did to the pictures: means over the test stimuli of each."""
+    if sources.manifest is None:
+        return Missing("no --manifest was given")
+    names = ("psnr_db", "ssim", "rms_contrast", "clipped_fraction")
+    test = stimuli[stimuli["kind"] == "test"]
+    means = test.groupby("condition")[list(names)].mean()
+    counts = test.groupby("condition").size()
+    return [
+        {
+            "condition": sections.condition_label(study.conditions, one.key),
+            "n": number(counts[one.key]),
+            **{name: _measure(means.loc[one.key, name], name) for name in names},
+        }
+        for one in in_order(study.conditions)
+        if one.key in means.index
+    ]
+
+
+def _measure(value: Any, name: str) -> str:
+    if pd.isna(value):
+        return "–"
+    return (
+        f"{value:.1f}"
+        if name == "psnr_db"
+        else f"{value:.1%}"
+        if name == "clipped_fraction"
+        else f"{value:.2f}"
+    )
+
+
+def _credits(study: StudyRecord, stimuli: pd.DataFrame) -> list[dict[str, str]] | Missing:
+    """Whom to credit; with the number of pictures where the manifest tells it."""
+    frozen: list[dict[str, str]] = study.definition["credits"]
+    if not frozen:
+        return Missing("the manifest that the study was created from names no credits")
+    if "credit" not in stimuli.columns:
+        return [{**line, "pictures": ""} for line in frozen]
+    counts = stimuli.groupby(["credit", "credit_url", "licence"])["source"].nunique()
+    keys = [(line["credit"], line["credit_url"], line["licence"]) for line in frozen]
+    return [{**line, "pictures": number(counts.get(key, 0))} for line, key in zip(frozen, keys, strict=True)]
+
+
+def _provenance(study: StudyRecord, who: Attendance, sources: Sources) -> list[tuple[str, str]]:
+    """Hashes and seeds of everything that went in."""
+    facts = [
+        ("Study definition, SHA-256", study.sha256),
+        ("Study seed", str(study.seed)),
+        ("Pictures", f"{len(study.definition['stimuli'])} stimuli, {len(study.definition['masks'])} masks"),
+        ("Lexicon", f"frozen in the definition, digest {study.lexicon.digest}" if study.lexicon else "none"),
+        ("Responses up to", utc(who.last_response) if who.last_response else "none yet"),
+    ]
+    if sources.activations is not None:
+        given = sources.activations
+        facts += [
+            ("Weights", given.weights),
+            ("Weights, hash", given.weights_hash),
+            ("Layer and preprocessing", f"{given.layer}, {given.preprocess}"),
+        ]
+    if sources.results is not None:
+        facts.append((f"{sources.results.name}, SHA-256", sha256_of_file(sources.results)))
+    return facts
+
+
+def _commands(study: StudyRecord, sources: Sources) -> Sequence[str]:
+    """How to make the export and the report again; files by name only."""
+    lines = [f"python manage.py export {study.name} --out dataset"]
+    options = [f"--results {sources.results.name}" if sources.results else ""]
+    options += ["--store STORE" if sources.activations else ""]
+    options += [f"--manifest {sources.manifest.name}" if sources.manifest else ""]
+    options += [f"--cluster {cluster}" for cluster in sources.clusters]
+    lines.append(
+        f"python manage.py report {study.name} --out report.html {' '.join(filter(None, options))}".strip()
+    )
+    return lines

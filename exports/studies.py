@@ -1,0 +1,101 @@
+"""A study as the database has it: its frozen definition and its conditions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from experiment_server.models.study import Study
+from experiment_server.models.study_condition import StudyCondition
+from scoring.answers import Lexicon
+from stimuli.conditions import CLEAN
+from stimuli.errors import UserError
+
+#: keys of the study file that do not leave: whoever has a code can claim a payment
+WITHHELD = ("completion_codes",)
+
+
+@dataclass(frozen=True)
+class ConditionRecord:
+    """One condition of a study. ``key`` is the manifest's, for example ``gaussian_noise-0.18``."""
+
+    key: str
+    perturbation: str
+    severity: float
+    severity_unit: str
+    level: int
+    role: str
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A frozen study. ``definition`` is the parsed JSON that ``sha256`` is the hash of."""
+
+    id: int
+    name: str
+    title: str
+    definition: dict[str, Any]
+    sha256: str
+    seed: int
+    places: int
+    status: str
+    created_at: datetime
+    conditions: tuple[ConditionRecord, ...]
+
+    @cached_property
+    def lexicon(self) -> Lexicon | None:
+        """The study's own lexicon as it was frozen; None if it has none."""
+        tables = self.definition.get("lexicon")
+        return Lexicon.of(tables) if tables else None
+
+    @property
+    def file(self) -> dict[str, Any]:
+        """The study file's keys, as they were frozen."""
+        frozen: dict[str, Any] = self.definition["study"]
+        return frozen
+
+    @property
+    def public_definition(self) -> dict[str, Any]:
+        """The definition without what must not leave."""
+        study = {key: value for key, value in self.file.items() if key not in WITHHELD}
+        return {**self.definition, "study": study}
+
+
+def load_study(engine: Engine, name: str) -> StudyRecord:
+    """Read one study. Raises UserError, with the names that exist, if there is none of that name."""
+    with engine.connect() as connection:
+        row = connection.execute(select(Study.__table__).where(Study.name == name)).one_or_none()
+        if row is None:
+            names = connection.scalars(select(Study.name).order_by(Study.name)).all()
+            there = f"there are {', '.join(names)}" if names else "the database has none"
+            raise UserError(f"there is no study {name!r}: {there}; see `manage.py study create`")
+        conditions = connection.execute(
+            select(StudyCondition.__table__)
+            .where(StudyCondition.study_id == row.id)
+            .order_by(StudyCondition.level)
+        ).all()
+    return StudyRecord(
+        **{key: row._mapping[key] for key in ("id", "name", "title", "sha256", "seed", "places", "status")},
+        definition=json.loads(row.definition),
+        created_at=row.created_at,
+        conditions=tuple(_condition(condition._mapping) for condition in conditions),
+    )
+
+
+def condition_key(perturbation: str, severity: float) -> str:
+    """Key of a condition, as the manifest writes it.
+
+    >>> condition_key("gaussian_noise", 0.18)
+    'gaussian_noise-0.18'
+    """
+    return CLEAN if perturbation == CLEAN else f"{perturbation}-{severity:g}"
+
+
+def _condition(row: Any) -> ConditionRecord:
+    values = {key: row[key] for key in ("perturbation", "severity", "severity_unit", "level", "role")}
+    return ConditionRecord(condition_key(row["perturbation"], row["severity"]), **values)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import doctest
+
+from exports.report import wording
+from exports.report.wording import counted, family, in_order, label, listed, severity, span
+from exports.studies import ConditionRecord
+from scoring import accuracy, unit_curves
+from stimuli.conditions import PERTURBATIONS
+
+
+def condition(perturbation: str, value: float = 0.0, level: int = 1) -> ConditionRecord:
+    unit = PERTURBATIONS[perturbation].unit
+    return ConditionRecord(f"{perturbation}-{value:g}", perturbation, value, unit, level, "invariant")
+
+
+def test_examples_in_the_docstrings() -> None:
+    assert doctest.testmod(wording).failed == 0
+
+
+def test_conditions_run_from_clean_to_severe_within_families() -> None:
+    given = [
+        condition("contrast", 0.1),
+        condition("gaussian_blur", 12),
+        condition("contrast", 0.3),
+        condition("clean"),
+        condition("gaussian_blur", 5),
+    ]
+    assert [one.key for one in in_order(given)] == [
+        "clean-0",
+        "gaussian_blur-5",
+        "gaussian_blur-12",
+        "contrast-0.3",
+        "contrast-0.1",
+    ]
+
+
+def test_families_are_short_unless_two_would_be_one() -> None:
+    blur, noise = condition("gaussian_blur", 5), condition("gaussian_noise", 0.38)
+    assert (label(blur, [blur, noise]), label(noise, [blur, noise])) == ("blur 5 px", "noise 0.38")
+    other = ConditionRecord("motion_blur-3", "motion_blur", 3, "px", 4, "invariant")
+    assert family(blur, [blur, other]) == "gaussian blur"
+    assert severity(condition("clean")) == ""
+
+
+def test_lists_counts_and_intervals() -> None:
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert listed(["a"]) == "a"
+    assert listed([]) == ""
+    assert (counted(1, "reply", "replies"), counted(2, "reply", "replies")) == ("1 reply", "2 replies")
+    assert span(0.123, 1.0) == ".12–1"
+    assert span(float("nan"), 0.5) == ""
+
+
+def test_every_reason_has_words() -> None:
+    reasons = {
+        accuracy.NO_RESPONSES,
+        accuracy.ONE_PARTICIPANT,
+        accuracy.ONE_SOURCE,
+        accuracy.ALL_EQUAL,
+        unit_curves.TOO_FEW,
+        unit_curves.CONSTANT,
+    }
+    assert reasons == set(wording.REASONS)
