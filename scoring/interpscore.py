@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from scoring.images import Images, gather, listed
+from scoring.metrics.causality import saturate
 from scoring.metrics.human_consistency import recognition_p_value
 from scoring.metrics.registry import METRICS
 from scoring.metrics.sample import Result, Sample
@@ -39,7 +41,7 @@ FROM_TRIALS = tuple(symbol for symbol, metric in METRICS.items() if metric.from_
 RESULT_COLUMNS: tuple[str, ...] = (
     *("Neuron", "Concept", "S", "C", "R", "H", "InterpScore", "Notes", "SRH"),
     *("n_trials", "n_images", "n_sources", "n_C_images"),
-    *(f"{name}_{end}" for name in (*FROM_TRIALS, "SRH") for end in ("low", "high")),
+    *(f"{name}_{end}" for name in (*METRICS, "InterpScore", "SRH") for end in ("low", "high")),
     *(f"{name}_null{end}" for name in (*FROM_TRIALS, "SRH") for end in ("", "_low", "_high")),
     *("resampled", "resamples", "seed", "method", "weights", "C_weights", "format_version"),
 )
@@ -191,8 +193,9 @@ class _Scoring:
         is_constant = np.ptp(sample.activation) == 0
         if is_constant:
             self.notes.append("constant_activation: the unit has the same activation everywhere")
-        blank = dict.fromkeys(FROM_TRIALS, False) if is_constant else {s: sound[s] for s in FROM_TRIALS}
-        ends = self.intervals(sample, blank) | self.nulls(sample, blank)
+        if is_constant:
+            sound = dict.fromkeys(METRICS, False)
+        ends = self.intervals(sample, sound) | self.nulls(sample, sound)
         composite = {
             "InterpScore": _composite(values, self.settings.weight),
             "SRH": _composite(values, self.srh_weight()),
@@ -231,8 +234,20 @@ class _Scoring:
     def srh_weight(self) -> dict[str, float]:
         return {symbol: self.settings.weight[symbol] for symbol in FROM_TRIALS}
 
+    def composites(self, values: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Average components by draw: SRH, and InterpScore where no component with a weight is missing."""
+        weights = {"SRH": self.srh_weight(), "InterpScore": self.settings.weight}
+        return {
+            name: np.asarray(_composite(values, weight))
+            for name, weight in weights.items()
+            if any(weight.values()) and all(part in values for part, share in weight.items() if share)
+        }
+
     def intervals(self, sample: Sample, sound: Mapping[str, bool]) -> dict[str, float]:
-        """Bootstrap whole sources, the concept's and the others' apart; one draw feeds every component."""
+        """Bootstrap whole sources, the concept's and the others' apart; one draw feeds S, R and H.
+
+        C's clean images are drawn apart from them: they are the manifest's, rated or not.
+        """
         if not self.settings.resamples:
             return {}
         is_target = self.images.concept_of_source == self.images.concepts.index(self.pair.key)
@@ -243,7 +258,15 @@ class _Scoring:
         rng = np.random.default_rng([self.settings.seed, 1, concept])
         counts = bootstrap_counts(is_target.astype(np.intp), self.settings.resamples, rng)
         drawn = replace(sample, times=counts[:, self.images.source].astype(np.float64))
-        return self.ends(drawn, sound, "resamples", {"low": "low", "high": "high"})
+        values = _from_trials(drawn) | self.causal_draws(rng)
+        return self.ends(values, sound, "resamples", {"low": "low", "high": "high"})
+
+    def causal_draws(self, rng: np.random.Generator) -> dict[str, Floats]:
+        """Bootstrap C over its images; nothing where there are fewer than two."""
+        if self.change is None or len(self.change) < 2:
+            return {}
+        drawn = rng.integers(len(self.change), size=(self.settings.resamples, len(self.change)))
+        return {"C": saturate(self.change[drawn].mean(axis=(1, 2)))}
 
     def nulls(self, sample: Sample, sound: Mapping[str, bool]) -> dict[str, float]:
         """Give the median and the central 95% of each component when sources exchange activations."""
@@ -261,25 +284,27 @@ class _Scoring:
             )
         drawn = replace(sample, activation=sample.activation[0][self.null.given])
         names = {"null": "median", "null_low": "low", "null_high": "high"}
-        return self.ends(drawn, sound, "permutations", names)
+        return self.ends(_from_trials(drawn), sound, "permutations", names)
 
     def ends(
-        self, drawn: Sample, sound: Mapping[str, bool], what: str, names: Mapping[str, str]
+        self, values: dict[str, Floats], sound: Mapping[str, bool], what: str, names: Mapping[str, str]
     ) -> dict[str, float]:
-        values = {symbol: METRICS[symbol].compute(drawn).value for symbol in FROM_TRIALS}
-        weight = self.srh_weight()
-        if total := sum(weight.values()):
-            parts = [values[symbol] * weight[symbol] for symbol in FROM_TRIALS if weight[symbol]]
-            values["SRH"] = np.sum(parts, axis=0) / total
-        is_sound = {**sound, "SRH": all(sound[symbol] for symbol in FROM_TRIALS if weight[symbol])}
+        """Summarise the draws of components and their composites where the values themselves are sound."""
         found: dict[str, float] = {}
-        for symbol, draws in values.items():
-            if is_sound[symbol]:
+        for symbol, draws in (values | self.composites(values)).items():
+            if self.is_sound(symbol, sound):
                 interval = central_interval(draws)
                 found |= {f"{symbol}_{name}": getattr(interval, end) for name, end in names.items()}
-                if interval.undefined and symbol != "SRH":
+                if interval.undefined and symbol in METRICS:
                     self.notes.append(f"{symbol}: undefined in {interval.undefined} of {draws.size} {what}")
         return found
+
+    def is_sound(self, symbol: str, sound: Mapping[str, bool]) -> bool:
+        """Tell whether a component is sound; a composite is if all components with a weight are."""
+        if symbol in METRICS:
+            return sound[symbol]
+        weight = self.srh_weight() if symbol == "SRH" else self.settings.weight
+        return all(sound[part] for part, share in weight.items() if share)
 
     def counts(self, sample: Sample) -> dict[str, object]:
         target = sample.target
@@ -309,7 +334,14 @@ class _Scoring:
         }
 
 
-def _composite(values: Mapping[str, float], weight: Mapping[str, float]) -> float:
+def _from_trials(drawn: Sample) -> dict[str, Floats]:
+    return {symbol: METRICS[symbol].compute(drawn).value for symbol in FROM_TRIALS}
+
+
+Value = TypeVar("Value", float, Floats)
+
+
+def _composite(values: Mapping[str, Value], weight: Mapping[str, float]) -> Value | float:
     """Average with weights; NaN if a value with a weight is missing, or none has one."""
     total = sum(weight.values())
     if not total:

@@ -24,9 +24,9 @@ def causality(sample: Sample) -> Result:
         return result(np.full(1, np.nan), [(np.array([True]), np.nan, NO_IMAGES)])
     if not len(change):
         return result(np.full(1, np.nan), [(np.array([True]), np.nan, "no clean images of the concept")])
-    return result(np.array([saturate(change)]))
+    return result(saturate(change.mean(keepdims=True)[0]))
 
 
-def saturate(change: Floats) -> float:
-    """Map relative embedding changes (images, scales), each at least 0, to [0, 1)."""
-    return float(-np.expm1(-change.mean()))
+def saturate(raw: Floats) -> Floats:
+    """Map mean relative embedding changes, each at least 0, to [0, 1)."""
+    return -np.expm1(-raw)

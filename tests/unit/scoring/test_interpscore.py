@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
+from scipy.stats import bootstrap
 
 from scoring.images import gather
 from scoring.interpscore import RESULT_COLUMNS, Labels, Settings, exchange, score
@@ -49,7 +50,7 @@ def test_the_columns_of_the_results(frame: pd.DataFrame) -> None:
 
 def test_each_column_of_the_results_is_documented() -> None:
     page = (Path(__file__).parents[3] / "docs" / "score.md").read_text(encoding="utf-8")
-    stems = {re.sub(r"^(R|H|SRH)_", "S_", name) for name in RESULT_COLUMNS}
+    stems = {re.sub(r"^(R|H|SRH|C|InterpScore)_(?=low|high|null)", "S_", name) for name in RESULT_COLUMNS}
     assert sorted(name for name in stems if f"`{name}`" not in page and f"**{name}**" not in page) == [
         "Concept",
         "Neuron",
@@ -94,6 +95,23 @@ def test_the_same_seed_gives_the_same_numbers_whatever_the_order(frame: pd.DataF
     other = score(frame, [PAIR, OTHER], replace(FEW, seed=1))
     assert (table["S_low"] != other["S_low"]).all()
     assert (table["S"] == other["S"]).all()
+
+
+def test_c_is_resampled_over_its_images_and_joins_the_composite(frame: pd.DataFrame) -> None:
+    change = np.random.default_rng(0).exponential(size=(12, 2))
+    row = score(frame, [PAIR], replace(FEW, resamples=2000), changes={PAIR: change}).iloc[0]
+    images = change.mean(axis=1)
+    plain = bootstrap((images,), lambda x, axis: 1 - np.exp(-x.mean(axis)), method="percentile", rng=1)
+    assert row["C_low"] == pytest.approx(plain.confidence_interval.low, abs=0.02)
+    assert row["C_high"] == pytest.approx(plain.confidence_interval.high, abs=0.02)
+    assert row["InterpScore_low"] < row["InterpScore"] < row["InterpScore_high"]
+    assert row["InterpScore_high"] - row["InterpScore_low"] > (row["C_high"] - row["C_low"]) / 4
+
+
+def test_one_image_gives_no_interval_of_c(frame: pd.DataFrame) -> None:
+    row = score(frame, [PAIR], FEW, changes={PAIR: np.array([[0.1, 0.2]])}).iloc[0]
+    assert np.isnan([row["C_low"], row["C_high"], row["InterpScore_low"]]).all()
+    assert row["SRH_low"] <= row["SRH_high"]
 
 
 def test_no_resamples_no_intervals(frame: pd.DataFrame) -> None:
