@@ -230,8 +230,12 @@ def _tuples(value: Any) -> Any:
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first error as one clause: which key, what is wrong, what is allowed."""
-    first = error.errors(include_url=False)[0]
+    """One error as one clause: which key, what is wrong, what is allowed.
+
+    An unknown key comes first: if it is misspelt, another that is missing is its consequence.
+    """
+    errors = error.errors(include_url=False)
+    first = min(errors, key=lambda one: one["type"] != "extra_forbidden")
     key = _key(first["loc"])
     if first["type"] == "extra_forbidden":
         return _unknown_key(first["loc"])

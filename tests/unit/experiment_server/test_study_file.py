@@ -49,7 +49,8 @@ TOP = (
     "presentation, texts, completion_codes, session, manifest, lexicon"
 )
 MISTAKES = [
-    ("seed = 7", "sed = 7", "the key seed is missing; add it"),
+    ("seed = 7", "sed = 7", f"unknown key sed; did you mean seed? allowed are {TOP}"),
+    ("seed = 7", "", "the key seed is missing; add it"),
     ("seed = 7", "seed = 7\nplacse = 3", f"unknown key placse; did you mean places? allowed are {TOP}"),
     ("seed = 7", "seed = 7\nqqq = 3", f"unknown key qqq; allowed are {TOP}"),
     (
