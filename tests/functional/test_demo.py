@@ -1,0 +1,88 @@
+"""The main job, start to finish, as ``make demo`` does it, with fewer participants."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PARTICIPANTS = 6
+
+pytestmark = [pytest.mark.slow, pytest.mark.model]
+
+
+def run_demo(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run ``manage.py demo`` as a process of its own."""
+    command = [sys.executable, "manage.py", "demo", "--participants", str(PARTICIPANTS), "--out", str(out)]
+    return subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished demo."""
+    out = tmp_path_factory.mktemp("demo")
+    done = run_demo(out)
+    assert done.returncode == 0, done.stderr
+    assert "InterpScore of each concept's unit" in done.stdout
+    assert "Participants are simulated" in done.stdout
+    return out
+
+
+def test_the_scores_cover_every_concept_and_component(demo: Path) -> None:
+    results = pd.read_csv(demo / "results.csv")
+    assert list(results.columns[:8]) == ["Neuron", "Concept", "S", "C", "R", "H", "InterpScore", "Notes"]
+    assert len(results) == 12
+    assert (
+        results[["S", "C", "R", "H", "InterpScore"]].apply(lambda column: column.between(0, 1)).all(axis=None)
+    )
+
+
+def test_the_dataset_holds_every_answer(demo: Path) -> None:
+    trials = pd.read_csv(demo / "dataset" / "trials.csv")
+    assert trials["participant"].nunique() <= PARTICIPANTS
+    finished = trials.groupby("session")["trial_category"].value_counts().unstack(fill_value=0)
+    assert (finished["experiment"] <= 60).all()
+    assert (finished["experiment"] == 60).any()
+    assert not trials.duplicated(["session", "trial_index"]).any()
+
+
+def test_the_report_is_one_file_that_names_the_weights(demo: Path) -> None:
+    report = (demo / "report.html").read_text(encoding="utf-8")
+    assert "<script src" not in report
+    assert pd.read_csv(demo / "results.csv")["weights"].iloc[0] in report
+
+
+def test_a_second_run_shows_the_finished_demo_and_a_forced_one_repeats_its_numbers(demo: Path) -> None:
+    results = (demo / "results.csv").read_bytes()
+    seconds = json.loads((demo / "demo.json").read_text(encoding="utf-8"))["seconds"]
+    assert run_demo(demo).returncode == 0
+    assert json.loads((demo / "demo.json").read_text(encoding="utf-8"))["seconds"] == seconds
+    forced = run_demo(demo, "--force", "--quiet")
+    assert forced.returncode == 0, forced.stderr
+    assert forced.stdout == ""
+    assert (demo / "results.csv").read_bytes() == results
+
+
+def test_other_inputs_are_refused_without_force(demo: Path) -> None:
+    refused = run_demo(demo, "--participants", "7")
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"Error: {demo.resolve()} holds a demo with {PARTICIPANTS} participants; "
+        "name another --out, or add --force to run it again\n"
+    )
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "precious.txt").write_text("mine", encoding="utf-8")
+    refused = run_demo(tmp_path, "--force")
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"Error: {tmp_path.resolve()} is not empty and holds no demo; name another folder with --out\n"
+    )
+    assert (tmp_path / "data" / "precious.txt").read_text(encoding="utf-8") == "mine"
