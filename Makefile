@@ -25,7 +25,8 @@ demo: setup ## run the whole job on the embedded pictures and model; results in 
 	$(MANAGE) demo --out $(DEMO)
 
 serve: demo ## serve the demo study, so that you can take part in it
-	INTERPSCORE_DATA_DIR=$(DEMO)/data $(MANAGE) serve --host $(HOST) --port $(PORT)
+	INTERPSCORE_DATA_DIR=$(DEMO)/data INTERPSCORE_DATABASE_URL=sqlite:///$(DEMO)/data/interpscore.sqlite3 \
+		$(MANAGE) serve --host $(HOST) --port $(PORT)
 
 test: setup ## run all tests but the benchmarks
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile

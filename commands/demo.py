@@ -48,8 +48,12 @@ class Demo:
         self.out = out
         self.participants = participants
         self.quiet = quiet
-        self.environment = {**os.environ, "INTERPSCORE_DATA_DIR": str(out / "data")}
-        self.environment.pop("INTERPSCORE_DATABASE_URL", None)
+        data = out / "data"
+        self.environment = {
+            **os.environ,
+            "INTERPSCORE_DATA_DIR": str(data),
+            "INTERPSCORE_DATABASE_URL": f"sqlite:///{data / 'interpscore.sqlite3'}",
+        }
 
     def path(self, name: str) -> str:
         """A path inside the demo's folder."""

@@ -126,7 +126,7 @@ class Trials:
 @click.option("--pretrained", help="Tag of the model's pretrained weights, such as openai.")
 @click.option("--checkpoint", type=PATH, help="Local weights of the model.")
 @click.option("--layer", help="Layer of the units.  [default: the last ReLU of the last block]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--device", help="For C: auto, cpu, cuda or cuda:N.  [default: auto]")
 @click.option(
     "--preprocess", type=click.Choice(("squash", "model")), help="[default: squash, or the store's]"
 )
@@ -189,26 +189,41 @@ def _check_request(results: Path, force: bool, options: dict[str, Any]) -> None:
         raise UserError("this version of score computes the published method only; add --reference")
     if options["study"] and not options["store"]:
         raise UserError("score --study needs the units' activations; add --store")
+    if options["study"] and options["key_file"]:
+        raise UserError("--key-file is for the PROLIFIC_PID of DATA; leave it out with --study")
     if options["store"] and not options["study"]:
         raise UserError("--store goes with --study, since DATA brings its own activations; leave it out")
     if options["clusters"] and not options["manifest"]:
         raise UserError("--cluster needs the manifest that names the clusters; add --manifest")
+    _check_model_options(options)
     if results.suffix in {".json", ".parquet"}:
         raise UserError(f"the results are written as CSV; name {results.name} with the ending .csv")
     refuse_to_overwrite(results, force)
 
 
+def _names_model(options: dict[str, Any]) -> bool:
+    return bool(options["model"] or options["checkpoint"] or options["pretrained"])
+
+
+def _check_model_options(options: dict[str, Any]) -> None:
+    """Refuse options of a model where there is none that they would act on."""
+    if _names_model(options) and not options["manifest"]:
+        raise UserError("a model needs the images to measure C on; add --manifest, or leave the model out")
+    acting = {"layer", "preprocess"} if options["study"] else set()
+    acting |= {"layer", "preprocess", "device"} if options["manifest"] else set()
+    for name in ("layer", "preprocess", "device"):
+        if options[name] and name not in acting:
+            raise UserError(f"--{name} is for the model that C is measured on; add --manifest and --model")
+
+
 def _model(options: dict[str, Any]) -> LoadedModel | None:
     """Load the model that C is measured on; None where C is not measured."""
-    named = options["model"] or options["checkpoint"] or options["pretrained"]
-    if named and not options["manifest"]:
-        raise UserError("a model needs the images to measure C on; add --manifest, or leave the model out")
-    if not options["manifest"] or not (named or options["study"]):
+    if not options["manifest"] or not (_names_model(options) or options["study"]):
         return None
     from scoring.activations.model import DEMO, load_model
 
     return load_model(
-        options["model"] or DEMO, options["pretrained"], options["device"], options["checkpoint"]
+        options["model"] or DEMO, options["pretrained"], options["device"] or "auto", options["checkpoint"]
     )
 
 
@@ -256,15 +271,19 @@ class _OneSeries:
 
 def _study(pairs: Sequence[Pair], loaded: LoadedModel | None, options: dict[str, Any]) -> Trials:
     """Take the rows of a study, with activations from the store and roles from its definition."""
-    from experiment_server.models.database import connect
+    from experiment_server.migrations.schema import require_newest
+    from experiment_server.models.database import connect, explaining
     from experiment_server.settings import load_settings
     from exports.activations import add_activations
     from exports.trial_tables import image_hashes, study_roles, study_trials
     from scoring.activations.store import ActivationStore
 
     name = options["study"]
-    engine = connect(load_settings())
-    answered = study_trials(engine, name)
+    settings = load_settings()
+    with explaining(settings):
+        engine = connect(settings)
+        require_newest(engine)
+        answered = study_trials(engine, name)
     frame = answered[answered["trial_category"].eq(EXPERIMENT)].reset_index(drop=True)
     if frame.empty:
         raise UserError(f"nobody has answered a test trial of the study {name}; collect responses first")

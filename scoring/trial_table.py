@@ -42,6 +42,9 @@ INTEGER: Final = "Int64"
 NUMBER: Final = "Float64"
 BOOLEAN: Final = "boolean"
 
+#: beyond it a number that was read is no longer exact to one
+LARGEST_WHOLE = 2**53
+
 
 @dataclass(frozen=True)
 class Column:
@@ -318,7 +321,7 @@ def _number(path: Path, text: pd.Series, column: str) -> pd.Series:
 
 def _integer(path: Path, text: pd.Series, column: str) -> pd.Series:
     numbers = _number(path, text, column)
-    wrong = (numbers % 1 != 0).fillna(False)
+    wrong = ((numbers % 1 != 0) | (numbers.abs() > LARGEST_WHOLE)).fillna(False)
     if wrong.any():
         raise _bad(path, wrong, column, _first(text, wrong), "is not a whole number; correct it")
     return numbers.astype(INTEGER)
@@ -361,7 +364,7 @@ def _check_values(path: Path, frame: pd.DataFrame, score_column: str) -> None:
         wrong = frame[name].isna() & counts
         if wrong.any():
             raise _bad(path, wrong, name, "", "is missing; fill it in or leave the row out")
-    if score_column not in NAMES:
+    if score_column not in NAMES or frame[score_column].dtype == TEXT:
         frame[score_column] = _number(path, frame[score_column].astype(TEXT), score_column)
     for name in dict.fromkeys(("soft_correct", score_column)):
         score = frame[name].astype(NUMBER)

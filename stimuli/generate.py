@@ -157,7 +157,7 @@ def _prepare(out: Path, inputs: dict[str, Any], force: bool) -> list[Outcome]:
     if force or _former_inputs(out) != inputs["inputs_sha256"]:
         _clear(out, force)
     for name in ("images", "masks"):
-        for leftover in make_folder(out / name).glob(".*"):
+        for leftover in make_folder(out / name).glob(".*.png"):
             leftover.unlink()
     known = [outcome for outcome in _known(out) if _is_whole(out, outcome)]
     with replacing(out / PARTIAL_NAME, force=True) as path:
@@ -171,7 +171,7 @@ def _former_inputs(out: Path) -> str | None:
         former = json.loads((out / BUILD_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return str(former.get("inputs_sha256")) if isinstance(former, dict) else None
+    return former.get("inputs_sha256") if isinstance(former, dict) else None
 
 
 def _clear(out: Path, force: bool) -> None:
@@ -180,6 +180,8 @@ def _clear(out: Path, force: bool) -> None:
             f"{out} holds something other than a build of these pictures, conditions and seed; "
             "name another folder, or add --force to replace a former build in it"
         )
+    if out.is_dir() and any(out.iterdir()) and _former_inputs(out) is None:
+        raise UserError(f"{out} holds no build that --force may replace; name another folder or an empty one")
     _delete_build(make_folder(out))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,17 +17,24 @@ PARTICIPANTS = 6
 pytestmark = [pytest.mark.slow, pytest.mark.model]
 
 
-def run_demo(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run ``manage.py demo`` as a process of its own."""
+def run_demo(out: Path, *options: str, settings: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run ``manage.py demo`` as a process of its own; ``settings``: a researcher's own, not to be used."""
+    environment = {**os.environ, **({"INTERPSCORE_SETTINGS_FILE": str(settings)} if settings else {})}
     command = [sys.executable, "manage.py", "demo", "--participants", str(PARTICIPANTS), "--out", str(out)]
-    return subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [*command, *options], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished demo."""
     out = tmp_path_factory.mktemp("demo")
-    done = run_demo(out)
+    other = tmp_path_factory.mktemp("other")
+    settings = other / "interpscore.toml"
+    settings.write_text(f'database_url = "sqlite:///{other}/production.sqlite3"\n', encoding="utf-8")
+    done = run_demo(out, settings=settings)
+    assert list(other.iterdir()) == [settings]
     assert done.returncode == 0, done.stderr
     assert "InterpScore of each concept's unit" in done.stdout
     assert "Participants are simulated" in done.stdout

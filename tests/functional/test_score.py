@@ -214,6 +214,21 @@ def test_a_score_out_of_range(run: Run) -> None:
     )
 
 
+@pytest.mark.parametrize("value", ["inf", "1e300", "2.5"])
+def test_a_level_that_is_no_whole_number(run: Run, value: str) -> None:
+    levels = run.frame["level"].astype(object).where(run.frame.index != 3, value)
+    write(run.frame.assign(level=levels), run.data)
+    run.refuses(f"{run.data}, row 4, column level: '{value}' is not a whole number; correct it")
+
+
+def test_a_column_of_text_is_no_score(run: Run) -> None:
+    first = run.frame["response_clean"].iloc[0]
+    run.refuses(
+        f"{run.data}, row 1, column response_clean: {first!r} is not a number; correct it or leave it empty",
+        *("--human-score-col", "response_clean"),
+    )
+
+
 def test_weights_that_give_no_mean(run: Run) -> None:
     rule = "give S C R H weights of at least 0 that are not all 0"
     run.refuses(f"the weights 0 0 0 0 give no mean; {rule}", "--weights", 0, 0, 0, 0)
@@ -229,6 +244,8 @@ def test_weights_that_give_no_mean(run: Run) -> None:
             ("--model", "demo"),
             "a model needs the images to measure C on; add --manifest, or leave the model out",
         ),
+        (("--layer", "x"), "--layer is for the model that C is measured on; add --manifest and --model"),
+        (("--device", "cpu"), "--device is for the model that C is measured on; add --manifest and --model"),
     ],
 )
 def test_options_that_do_not_fit(run: Run, options: tuple[str, ...], message: str) -> None:
@@ -370,6 +387,18 @@ class TestStudy:
         )
         message = "Error: there is no study 'none': there are shapes; see `manage.py study create`\n"
         assert of_study.manage(*arguments) == (1, "", message)
+
+    def test_without_a_database(
+        self, of_study: Run, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("INTERPSCORE_DATA_DIR", str(tmp_path / "nothing"))
+        monkeypatch.setenv("INTERPSCORE_DATABASE_URL", f"sqlite:///{tmp_path / 'nothing.sqlite3'}")
+        message = "Error: the database is not set up for this version; run: python manage.py db upgrade\n"
+        assert self.score(of_study, "--store", store) == (1, "", message)
+
+    def test_a_key_file_is_for_data(self, of_study: Run, store: Path) -> None:
+        message = "Error: --key-file is for the PROLIFIC_PID of DATA; leave it out with --study\n"
+        assert self.score(of_study, "--store", store, "--key-file", "key") == (1, "", message)
 
     def test_without_a_store(self, of_study: Run) -> None:
         message = "Error: score --study needs the units' activations; add --store\n"

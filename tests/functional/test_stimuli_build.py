@@ -255,6 +255,30 @@ def test_other_inputs_are_refused_without_force(pictures: Path, conditions: Path
     assert contents(out) == contents(tmp_path / "fresh")
 
 
+@pytest.mark.parametrize("former", [None, '{"scripts": "mine"}', "not json"])
+def test_force_replaces_nothing_but_a_build(
+    pictures: Path, conditions: Path, tmp_path: Path, former: str | None
+) -> None:
+    out = tmp_path / "project"
+    out.mkdir()
+    (out / "manifest.csv").write_text("mine", encoding="utf-8")
+    if former is not None:
+        (out / "build.json").write_text(former, encoding="utf-8")
+    before = contents(out)
+    with pytest.raises(UserError) as error:
+        build_them(pictures, out, conditions, force=True)
+    assert str(error.value) == (
+        f"{out} holds no build that --force may replace; name another folder or an empty one"
+    )
+    assert contents(out) == before
+
+
+def test_a_folder_among_the_images_is_left_alone(pictures: Path, conditions: Path, tmp_path: Path) -> None:
+    build_them(pictures, tmp_path / "out", conditions)
+    (tmp_path / "out" / "images" / ".ipynb_checkpoints").mkdir()
+    assert build_them(pictures, tmp_path / "out", conditions).rendered == 0
+
+
 def spoil(pictures: Path) -> None:
     """Add files that give no stimulus, one of each kind."""
     (pictures / "cat" / "broken.png").write_bytes((pictures / "cat" / "chelsea.png").read_bytes()[:30_000])
