@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -14,6 +15,7 @@ from experiment_server.settings import load_settings
 from experiment_server.simulate.pictures import StudyPictures, load_pictures
 from experiment_server.simulate.run import Run, summarise
 from experiment_server.simulate.run import simulate as run_simulation
+from stimuli.errors import UserError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -52,12 +54,19 @@ def simulate(
     Example:
       python manage.py simulate demo --participants 40 --url http://127.0.0.1:8000
     """
+    _check_address(url)
     pictures = _read_pictures(study)
     population = Population(width=pictures.width, dropout=dropout)
     run = Run(url.rstrip("/"), pictures, population, participants, seed, concurrency)
     visits = list(progress(run_simulation(run), "participants", participants, quiet=quiet or as_json))
     summary = {"study": study, "url": run.url, "seed": seed, **summarise(visits)}
     say(summary, _sentences(summary), quiet=quiet, as_json=as_json)
+
+
+def _check_address(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
+        raise UserError(f"--url {url} is no address of a server; write it like {DEFAULT_URL}, without a path")
 
 
 def _read_pictures(study: str) -> StudyPictures:

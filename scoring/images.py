@@ -113,7 +113,8 @@ def _check_concepts(rows: pd.DataFrame, pairs: Sequence[Pair], origin: str) -> N
     if absent:
         raise UserError(
             f"{origin} does not show the concept {absent[0].concept}, which the neuron map names for unit "
-            f"{absent[0].channel}; its concepts are {listed(there)}"
+            f"{absent[0].channel}; its concepts are {listed(there)}: leave others out of the map "
+            "(activations choose --concept)"
         )
 
 

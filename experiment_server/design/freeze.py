@@ -19,6 +19,7 @@ from typing import Any
 from experiment_server.design.allocation import Candidate, Kind, NotFeasibleError, allocate, pick
 from experiment_server.design.study_file import StudyFile, read_study_file
 from scoring.answers import load_lexicon
+from scoring.answers.lexicon import concept_key
 from stimuli.conditions import CLEAN
 from stimuli.errors import UserError
 from stimuli.files import sha256_of_file
@@ -176,7 +177,15 @@ def _lexicon(path: Path, file: StudyFile) -> dict[str, Any] | None:
         return None
     lexicon = path.parent / file.lexicon.file
     load_lexicon(lexicon)
-    return tomllib.loads(lexicon.read_text(encoding="utf-8-sig"))
+    tables = tomllib.loads(lexicon.read_text(encoding="utf-8-sig"))
+    known = {concept_key(concept) for concept in file.all_concepts}
+    for name in tables:
+        if concept_key(name) not in known:
+            raise UserError(
+                f"the lexicon {lexicon} has the table {name!r}, which is no concept of the study; "
+                f"correct or remove it (the concepts are {', '.join(file.all_concepts)})"
+            )
+    return tables
 
 
 def _identity(one: FrozenStimulus) -> dict[str, str]:

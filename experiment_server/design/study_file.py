@@ -167,7 +167,8 @@ class StudyDesign(Table):
         _no_twice("level", [str(row.level) for row in self.condition])
         if sum(row.role == CLEAN for row in self.condition) != 1:
             raise ValueError("condition must be clean exactly once")
-        _no_twice("concepts", [*self.concepts, *self.practice.concepts, *self.catch.concepts])
+        _no_twice("concepts", self.concepts)
+        _no_twice("the list of concepts, practice.concepts and catch.concepts", self.all_concepts)
         self._alternatives_suffice()
         return self
 

@@ -64,12 +64,27 @@ def downgrade(engine: Engine, revision: str) -> None:
 
 
 def require_newest(engine: Engine) -> None:
-    """Raise UserError if the database is not at the newest revision."""
-    with engine.connect() as connection:
-        at = current(connection)
+    """Raise UserError if the database is not at the newest revision. It makes no database."""
+    at = None if _is_absent(engine) else _revision(engine)
+    if at is None:
+        where = engine.url.render_as_string(hide_password=True)
+        raise UserError(
+            f"there is no study database at {where}; name the right one with INTERPSCORE_DATA_DIR or "
+            "INTERPSCORE_DATABASE_URL, or make it with: python manage.py study create FILE"
+        )
     _refuse_unknown(at)
     if at != newest():
         raise UserError("the database is not set up for this version; run: python manage.py db upgrade")
+
+
+def _is_absent(engine: Engine) -> bool:
+    """True for a SQLite file that is not there, which connecting would create."""
+    return engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists()
+
+
+def _revision(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        return current(connection)
 
 
 def _refuse_unknown(revision: str | None) -> None:

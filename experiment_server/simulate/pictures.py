@@ -74,5 +74,5 @@ def load_pictures(engine: Engine, study: str) -> StudyPictures:
             for sha256, concept, source, width, perturbation, severity in connection.execute(query)
         }
     if not found:
-        raise UserError(f"there is no study {study} in the database; see python manage.py study status")
+        raise UserError(f"there is no study {study} in the database; see python manage.py study list")
     return StudyPictures(study, found)

@@ -184,7 +184,8 @@ class ActivationStore:
             root = zarr.open_group(self.path, mode=mode, zarr_format=3)
         except (GroupNotFoundError, FileNotFoundError, NotADirectoryError) as error:
             raise UserError(
-                f"{self.path} is no store of activations; make one with: python manage.py activations extract"
+                f"{self.path} is no store of activations; name another folder, or one that is not there yet "
+                "to make one with: python manage.py activations extract"
             ) from error
         if root.attrs.get("kind") != KIND or root.attrs.get("format_version") != FORMAT_VERSION:
             raise UserError(

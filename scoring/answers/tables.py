@@ -76,11 +76,11 @@ def _check_rows(path: Path, table: AnswerTable) -> None:
     for number, row in enumerate(table.rows, start=2):
         if len(row) != len(table.header):
             raise UserError(
-                f"{path} has {len(row)} fields in row {number} and {len(table.header)} in its header; "
-                "correct the row (a comma within a field needs quotes)"
+                f"{path} has {len(row)} fields in line {number} and {len(table.header)} in its header; "
+                "correct the line (a comma within a field needs quotes)"
             )
         if not concept_key(row[table.concept_at]):
-            raise UserError(f"{path} has no concept in row {number}; fill it in or leave the row out")
+            raise UserError(f"{path} has no concept in line {number}; fill it in or leave the line out")
 
 
 def judge_rows(table: AnswerTable, lexicon: Lexicon | None = None) -> Iterator[Judgement]:

@@ -74,12 +74,12 @@ def test_json_and_quiet(tmp_path: Path) -> None:
         ),
         (
             b"concept,response\nfire,fire,heat\n",
-            "has 3 fields in row 2 and 2 in its header; "
-            "correct the row (a comma within a field needs quotes)",
+            "has 3 fields in line 2 and 2 in its header; "
+            "correct the line (a comma within a field needs quotes)",
         ),
         (
             b"concept,response\nfire,fire\n,fire\n",
-            "has no concept in row 3; fill it in or leave the row out",
+            "has no concept in line 3; fill it in or leave the line out",
         ),
         (b'concept,response\nfire,"fire\n', "is not a valid CSV (unexpected end of data); correct it"),
     ],

@@ -188,7 +188,8 @@ def test_a_concept_that_is_not_there(run: Run) -> None:
     run.map.write_text('{"89": "Obama"}')
     run.refuses(
         f"{run.data} does not show the concept Obama, which the neuron map names for unit 89; "
-        "its concepts are arabic alphabet, australia, fire, puppies, sailboat, trump"
+        "its concepts are arabic alphabet, australia, fire, puppies, sailboat, trump: "
+        "leave others out of the map (activations choose --concept)"
     )
 
 
@@ -393,8 +394,13 @@ class TestStudy:
     ) -> None:
         monkeypatch.setenv("INTERPSCORE_DATA_DIR", str(tmp_path / "nothing"))
         monkeypatch.setenv("INTERPSCORE_DATABASE_URL", f"sqlite:///{tmp_path / 'nothing.sqlite3'}")
-        message = "Error: the database is not set up for this version; run: python manage.py db upgrade\n"
+        message = (
+            f"Error: there is no study database at sqlite:///{tmp_path / 'nothing.sqlite3'}; "
+            "name the right one with INTERPSCORE_DATA_DIR or INTERPSCORE_DATABASE_URL, or make it with: "
+            "python manage.py study create FILE\n"
+        )
         assert self.score(of_study, "--store", store) == (1, "", message)
+        assert not (tmp_path / "nothing.sqlite3").exists()
 
     def test_a_key_file_is_for_data(self, of_study: Run, store: Path) -> None:
         message = "Error: --key-file is for the PROLIFIC_PID of DATA; leave it out with --study\n"

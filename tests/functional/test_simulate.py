@@ -277,7 +277,7 @@ def test_an_unknown_study(installation: Installation) -> None:
     done = installation.manage("simulate", "other", "--participants", "2")
     assert (done.returncode, done.stderr) == (
         1,
-        "Error: there is no study other in the database; see python manage.py study status\n",
+        "Error: there is no study other in the database; see python manage.py study list\n",
     )
 
 
@@ -296,5 +296,19 @@ def test_a_database_that_is_not_set_up(tmp_path: Path) -> None:
     done = Installation(tmp_path, tmp_path).manage("simulate", "simulated", "--participants", "1")
     assert (done.returncode, done.stderr) == (
         1,
-        "Error: the database is not set up for this version; run: python manage.py db upgrade\n",
+        f"Error: there is no study database at sqlite:///{tmp_path}/data/interpscore.sqlite3; "
+        "name the right one with INTERPSCORE_DATA_DIR or INTERPSCORE_DATABASE_URL, or make it with: "
+        "python manage.py study create FILE\n",
+    )
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "http://127.0.0.1:8000/s/simulated", "ftp://x"])
+def test_an_address_that_is_none(tmp_path: Path, url: str) -> None:
+    done = Installation(tmp_path, tmp_path).manage(
+        "simulate", "simulated", "--participants", "1", "--url", url
+    )
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"Error: --url {url} is no address of a server; "
+        "write it like http://127.0.0.1:8000, without a path\n",
     )

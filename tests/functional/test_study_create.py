@@ -111,6 +111,18 @@ def test_creating_the_same_study_again_does_nothing(settings: Settings, file: Pa
         assert connection.execute(select(func.count()).select_from(Stimulus)).scalar_one() == 44
 
 
+def test_a_lexicon_for_a_concept_that_the_study_lacks(file: Path) -> None:
+    file.write_text(STUDY_TOML + '[lexicon]\nfile = "words.toml"\n')
+    lexicon = file.with_name("words.toml")
+    lexicon.write_text('[sailbaot]\naccept = ["yacht"]\n')
+    with pytest.raises(UserError) as caught:
+        freeze(file)
+    assert str(caught.value) == (
+        f"the lexicon {lexicon} has the table 'sailbaot', which is no concept of the study; "
+        "correct or remove it (the concepts are sailboat, raised hand, umbrella, teapot, rocket)"
+    )
+
+
 @pytest.mark.parametrize("change", ["file", "picture", "lexicon"])
 def test_another_study_under_the_same_name_is_refused(settings: Settings, file: Path, change: str) -> None:
     file.write_text(STUDY_TOML + '[lexicon]\nfile = "words.toml"\n')
@@ -233,7 +245,7 @@ def test_status_counts_and_list_names(settings: Settings, file: Path) -> None:
 
 
 def test_the_database_is_set_up_by_its_command(settings: Settings) -> None:
-    with pytest.raises(UserError, match="the database is not set up for this version"):
+    with pytest.raises(UserError, match="there is no study database at sqlite:"):
         manage(settings, "list")
     run = CliRunner()
     for said in ("The database is at revision 0001.\n", "The database is at revision 0001 already.\n"):

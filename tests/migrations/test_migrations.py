@@ -84,7 +84,11 @@ def test_upgrading_keeps_the_data(engine: Engine, settings: Settings, small_stud
 def test_a_database_that_is_not_set_up_is_said(engine: Engine) -> None:
     with pytest.raises(UserError) as caught:
         schema.require_newest(engine)
-    expected = "the database is not set up for this version; run: python manage.py db upgrade"
+    expected = (
+        f"there is no study database at {engine.url.render_as_string()}; name the right one with "
+        "INTERPSCORE_DATA_DIR or INTERPSCORE_DATABASE_URL, or make it with: "
+        "python manage.py study create FILE"
+    )
     assert str(caught.value) == expected
 
 

@@ -85,7 +85,11 @@ MISTAKES = [
         'concepts = "sailboat"',
         "concepts is 'sailboat'; write a list in square brackets",
     ),
-    ('["teapot"]', '["umbrella"]', "concepts has 'umbrella' twice"),
+    (
+        '["teapot"]',
+        '["umbrella"]',
+        "the list of concepts, practice.concepts and catch.concepts has 'umbrella' twice",
+    ),
     (
         'role = "clean"',
         'role = "cleen"',

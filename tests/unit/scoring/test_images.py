@@ -107,7 +107,7 @@ def test_of_many_units_twenty_are_listed() -> None:
 def test_a_concept_that_is_not_there() -> None:
     expected = (
         "trials.csv does not show the concept Dragon, which the neuron map names for unit 7; "
-        "its concepts are cat, dog"
+        "its concepts are cat, dog: leave others out of the map (activations choose --concept)"
     )
     assert refusal(frame_of(), Pair(7, "Dragon")) == expected
 

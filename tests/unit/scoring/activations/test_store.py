@@ -167,7 +167,8 @@ def test_a_folder_of_something_else(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         ActivationStore(tmp_path).create()
     assert str(caught.value) == (
-        f"{tmp_path} is no store of activations; make one with: python manage.py activations extract"
+        f"{tmp_path} is no store of activations; name another folder, or one that is not there yet "
+        "to make one with: python manage.py activations extract"
     )
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
@@ -185,7 +186,7 @@ def test_a_store_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         ActivationStore(tmp_path / "none.zarr").read(hashes(1))
     assert str(caught.value) == (
-        f"{tmp_path / 'none.zarr'} is no store of activations; "
-        "make one with: python manage.py activations extract"
+        f"{tmp_path / 'none.zarr'} is no store of activations; name another folder, or one that is not there "
+        "yet to make one with: python manage.py activations extract"
     )
     assert not (tmp_path / "none.zarr").exists()
