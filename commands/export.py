@@ -29,6 +29,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--neuron-map", type=PATH, help="Add the units of this neuron map.")
 @click.option("--layer", help="Layer to read from the store, if it holds more than one.")
 @click.option("--preprocess", help="Preprocessing to read from the store, if it holds more than one.")
+@click.option("--weights", help="Beginning of the weights' hash, if the store holds more than one model.")
 @click.option("--manifest", type=PATH, help="Manifest of the stimuli, to add their measures and credits.")
 @force_option
 @quiet_option
@@ -42,6 +43,7 @@ def export(
     neuron_map: Path | None,
     layer: str | None,
     preprocess: str | None,
+    weights: str | None,
     manifest: Path | None,
     force: bool,
     quiet: bool,
@@ -58,7 +60,7 @@ def export(
       python manage.py export demo --out dataset --store activations.zarr --neuron-map neuron_map.json
     """
     wanted = _units(store, units, neuron_map)
-    activations = open_activations(store, wanted, layer, preprocess) if store else None
+    activations = open_activations(store, wanted, layer, preprocess, weights) if store else None
     settings = load_settings()
     with explaining(settings):
         engine = connect(settings)

@@ -10,7 +10,7 @@ from commands.options import force_option, json_option, quiet_option, say
 from experiment_server.migrations.schema import require_newest
 from experiment_server.models.database import connect, explaining
 from experiment_server.settings import load_settings
-from exports.activations import Activations, open_activations
+from exports.activations import open_activations
 from exports.report.build import Sources, write_report
 from exports.report.scores import read_results, units_of
 from scoring.neuron_map import read_neuron_map
@@ -26,6 +26,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--store", type=PATH, help="Store of activations: the units' curves.")
 @click.option("--layer", help="Layer to read from the store, if it holds more than one.")
 @click.option("--preprocess", help="Preprocessing to read from the store, if it holds more than one.")
+@click.option("--weights", help="Beginning of the weights' hash, if the store holds more than one model.")
 @click.option("--neuron-map", type=PATH, help="Names the concepts' units, where --results is not given.")
 @click.option(
     "--cluster", "clusters", multiple=True, help="Draw units' curves on this cluster only; repeatable."
@@ -41,6 +42,7 @@ def report(
     store: Path | None,
     layer: str | None,
     preprocess: str | None,
+    weights: str | None,
     neuron_map: Path | None,
     clusters: tuple[str, ...],
     manifest: Path | None,
@@ -60,7 +62,8 @@ def report(
     """
     refuse_to_overwrite(out, force)
     units = _units(results, neuron_map)
-    activations = _activations(store, units, layer, preprocess)
+    wanted = list(dict.fromkeys(units.values()))
+    activations = open_activations(store, wanted, layer, preprocess, weights) if store else None
     settings = load_settings()
     sources = Sources(settings.images_dir, results, activations, units, clusters, manifest)
     with explaining(settings):
@@ -74,11 +77,3 @@ def _units(results: Path | None, neuron_map: Path | None) -> dict[str, int]:
     if results is not None:
         return units_of(read_results(results))
     return {pair.key: pair.channel for pair in read_neuron_map(neuron_map)} if neuron_map else {}
-
-
-def _activations(
-    store: Path | None, units: dict[str, int], layer: str | None, preprocess: str | None
-) -> Activations | None:
-    if store is None:
-        return None
-    return open_activations(store, list(dict.fromkeys(units.values())), layer, preprocess)

@@ -41,15 +41,37 @@ class Activations:
 
 
 def open_activations(
-    path: Path, units: Sequence[int], layer: str | None = None, preprocess: str | None = None
+    path: Path,
+    units: Sequence[int],
+    layer: str | None = None,
+    preprocess: str | None = None,
+    weights: str | None = None,
 ) -> Activations:
-    """Open the one series of a store that fits. Raises UserError if there is none, or more than one."""
+    """Open the one series of a store that fits; ``weights`` is the beginning of the weights' hash.
+
+    Raises UserError if none fits, or more than one.
+    """
     from scoring.activations.store import ActivationStore
 
     store = ActivationStore(path)
-    series = store.find(layer, preprocess)
+    held = {one.weights_hash: one.model for one in store.series()}
+    series = store.find(layer, preprocess, _whole_hash(path, held, weights) if weights else None)
     return Activations(
         store, tuple(units), series.layer, series.preprocess, series.weights_hash, series.model
+    )
+
+
+def _whole_hash(path: Path, held: Mapping[str, str], begin: str) -> str:
+    """Find the one hash with this beginning among those held, each with the label of its model."""
+    fit = [one for one in held if one.startswith(begin.lower())]
+    if len(fit) == 1:
+        return fit[0]
+    shown = "; ".join(f"{one[:12]}, {held[one]}" for one in sorted(fit or held)) or "none"
+    how_many = (
+        "more than one model whose weights' hash begins" if fit else "no model whose weights' hash begins"
+    )
+    raise UserError(
+        f"the store {path} holds {how_many} with {begin!r}, of {shown}; give the first digits of one of them"
     )
 
 
@@ -60,6 +82,7 @@ def add_activations(
     preprocess: str | None,
     units: Sequence[int],
     hashes: Mapping[str, str],
+    weights_hash: str | None = None,
 ) -> pd.DataFrame:
     """Add ``activation_<channel>`` for some units to a trial table; the table itself is left alone.
 
@@ -67,7 +90,8 @@ def add_activations(
     store was made otherwise, lacks an image, or has no such unit.
     """
     stimuli = list(dict.fromkeys(frame["stimulus"]))
-    values = read_units(store, [hashes[stimulus] for stimulus in stimuli], layer, preprocess, units)
+    images = [hashes[stimulus] for stimulus in stimuli]
+    values = read_units(store, images, layer, preprocess, units, weights_hash)
     columns = {
         activation_column(unit): frame["stimulus"].map(dict(zip(stimuli, values[:, at], strict=True)))
         for at, unit in enumerate(units)
@@ -81,9 +105,10 @@ def read_units(
     layer: str | None,
     preprocess: str | None,
     units: Sequence[int],
+    weights_hash: str | None = None,
 ) -> NDArray[np.float64]:
     """Activations of some units to some images, shape (images, units)."""
-    values = store.read(hashes, layer, preprocess)
+    values = store.read(hashes, layer, preprocess, weights_hash)
     absent = [unit for unit in units if not 0 <= unit < values.shape[1]]
     if absent:
         raise UserError(

@@ -32,7 +32,9 @@ FORMATS = ("csv", "parquet")
 SUMMARY = "export.json"
 
 NOTES = """An empty field is a missing value; the last column says how many there are and what they mean.
-Times are UTC. Ranges and levels are those of this very file."""
+Times are UTC. Ranges and levels are those of this very file.
+An answer “don't know” is a row: `response` and `response_clean` are empty, `hard_correct` is false and
+`soft_correct` 0."""
 
 
 def export_study(
@@ -76,7 +78,8 @@ def _trials(engine: Engine, name: str, activations: Activations | None) -> pd.Da
     if activations is None:
         return trials
     of_image = (activations.layer, activations.preprocess, activations.units)
-    return add_activations(trials, activations.store, *of_image, image_hashes(engine, name))
+    hashes = image_hashes(engine, name)
+    return add_activations(trials, activations.store, *of_image, hashes, activations.weights_hash)
 
 
 def _write_tables(folder: Path, trials: pd.DataFrame, stimuli: pd.DataFrame, formats: Sequence[str]) -> None:

@@ -21,8 +21,6 @@ from stimuli.errors import UserError
 REMOVED = "[removed]"
 #: a Prolific ID is 24 hexadecimal digits; longer runs (checksums) are something else
 _PROLIFIC_ID = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{24}(?![0-9A-Za-z])")
-#: shorter identifiers would be found in innocent text
-SHORTEST = 6
 
 
 def session_label(pseudonym: str, number: int) -> str:
@@ -31,19 +29,22 @@ def session_label(pseudonym: str, number: int) -> str:
 
 
 def secrets_of(engine: Engine, study_id: int) -> list[str]:
-    """Every identifier that Prolific or a browser gave for a study's participants, sorted.
+    """Every identifier of a study's participants, sorted. None of them may leave.
 
-    Prolific IDs, Prolific's submission and study IDs, and the sessions' own ids. None of them may leave.
+    Prolific's participant, submission and study IDs, and the sessions' own ids. What came in place of a
+    Prolific ID without having its form (a link that was tried out with a word) tells nobody, and may be
+    an innocent answer; it is none.
     """
-    columns = [
+    from_prolific = [
         select(Identity.prolific_pid).where(Identity.study_id == study_id),
         select(Session.prolific_session_id).where(Session.study_id == study_id),
         select(Session.prolific_study_id).where(Session.study_id == study_id),
-        select(Session.id).where(Session.study_id == study_id),
     ]
+    own = select(Session.id).where(Session.study_id == study_id)
     with engine.connect() as connection:
-        found = {value for column in columns for value in connection.scalars(column) if value}
-    return sorted(value for value in found if len(value) >= SHORTEST)
+        given = {value for column in from_prolific for value in connection.scalars(column) if value}
+        sessions = set(connection.scalars(own))
+    return sorted(sessions | {value for value in given if _PROLIFIC_ID.fullmatch(value)})
 
 
 class Redactor:

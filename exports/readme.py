@@ -23,8 +23,9 @@ and where one was typed as an answer, `[removed]` stands instead. The completion
 `study.json`. In the CSV files, a text that a spreadsheet would run as a formula (it begins with `=`, `+`,
 `-`, `@`, a tab or a line break) has an apostrophe put before it; the Parquet file has the text itself.
 
-Trials without a response are not rows. Their number, by what became of them, stands in `export.json`
-under `counts.unanswered`.
+An answer “don't know” is a row: `response` and `response_clean` are empty, `hard_correct` is false and
+`soft_correct` 0. Trials without a response are not rows. Their number, by what became of them, stands in
+`export.json` under `counts.unanswered`.
 
 """
 

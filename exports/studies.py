@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 
+from experiment_server.design.definition import Definition
 from experiment_server.models.study import Study
 from experiment_server.models.study_condition import StudyCondition
-from scoring.answers import Lexicon
 from stimuli.conditions import CLEAN
 from stimuli.errors import UserError
 
@@ -48,16 +48,15 @@ class StudyRecord:
     conditions: tuple[ConditionRecord, ...]
 
     @cached_property
-    def lexicon(self) -> Lexicon | None:
-        """The study's own lexicon as it was frozen; None if it has none."""
-        tables = self.definition.get("lexicon")
-        return Lexicon.of(tables) if tables else None
+    def frozen(self) -> Definition:
+        """The definition as the server reads it, which judges answers."""
+        return Definition.parse(json.dumps(self.definition))
 
     @property
     def file(self) -> dict[str, Any]:
         """The study file's keys, as they were frozen."""
-        frozen: dict[str, Any] = self.definition["study"]
-        return frozen
+        keys: dict[str, Any] = self.definition["study"]
+        return keys
 
     @property
     def public_definition(self) -> dict[str, Any]:

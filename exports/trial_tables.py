@@ -16,7 +16,7 @@ from experiment_server.models.study_condition import StudyCondition
 from experiment_server.models.trial import Trial
 from exports.pseudonyms import Redactor, secrets_of, session_label
 from exports.studies import StudyRecord, load_study
-from scoring.answers import Judgement, judge, normalise
+from scoring.answers import normalise
 from scoring.trial_table import EXPERIMENT, conform
 
 #: kind of a trial in the database -> ``trial_category`` in the table
@@ -27,9 +27,10 @@ def study_trials(engine: Engine, study_name: str) -> pd.DataFrame:
     """Trial table of a study: the contract's columns, one row for each answered trial.
 
     Practice and catch trials are there too (see ``trial_category``); trials without a response are
-    not. Responses are judged by the present judge with the study's frozen lexicon. Identifiers that
-    someone typed are removed from ``response``. Rows are in the order in which sessions began, then
-    of their trials. Raises UserError if there is no such study.
+    not. Responses are judged as the server judges them for feedback (``Definition.judge``). After "don't
+    know" there is no ``response``, whatever had been typed before. Identifiers that someone typed are
+    removed from ``response``. Rows are in the order in which sessions began, then of their trials. Raises
+    UserError if there is no such study.
     """
     study = load_study(engine, study_name)
     redact = Redactor(secrets_of(engine, study.id))
@@ -51,12 +52,6 @@ def image_hashes(engine: Engine, study_name: str) -> dict[str, str]:
     rows = select(Stimulus.stimulus, Stimulus.image_sha256).where(Stimulus.study_id == study.id)
     with engine.connect() as connection:
         return {row[0]: row[1] for row in connection.execute(rows.order_by(Stimulus.id))}
-
-
-def judge_response(study: StudyRecord, concept: str, response: str, *, dont_know: bool = False) -> Judgement:
-    """Judge one response to a study, with its frozen lexicon and knowing its other concepts."""
-    text = "" if dont_know else response
-    return judge(concept, text, study.lexicon, others=study.file["concepts"])
 
 
 def _answered(connection: Connection, study_id: int) -> Sequence[Mapping[Any, Any]]:
@@ -92,8 +87,9 @@ def _session_labels(answered: Iterable[Mapping[Any, Any]]) -> dict[str, str]:
 
 
 def _row(study: StudyRecord, found: Mapping[Any, Any], session: str, redact: Redactor) -> dict[str, Any]:
-    judgement = judge_response(study, found["concept"], found["response"], dont_know=found["dont_know"])
-    response = redact(found["response"])
+    given = "" if found["dont_know"] else found["response"]
+    judgement = study.frozen.judge(found["concept"], given)
+    response = redact(given)
     return {
         "level": found["level"],
         "batch": study.sha256[:8],

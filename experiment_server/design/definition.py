@@ -9,7 +9,10 @@ from typing import Any
 
 from experiment_server.design.allocation import Kind, shuffled
 from experiment_server.design.study_file import StudyDesign
-from scoring.answers import Judgement, Lexicon, judge
+from scoring.answers import JUDGE_VERSION, Judgement, Lexicon, judge
+
+#: rule of an answer that was chosen from alternatives
+CHOICE = "choice"
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,19 @@ class Definition:
         return shuffled(offered, rng) if offered else None
 
     def judge(self, concept: str, response: str) -> Judgement:
-        """Judge an answer with the study's lexicon, among the study's concepts."""
+        """Judge an answer, empty for "don't know", as the participant's feedback and the export both do.
+
+        A chosen answer is right if it is the concept's alternative (rule ``choice``); a typed one is judged
+        with the study's lexicon, among all concepts, those of practice and catch trials included.
+        """
+        if self.design.alternatives:
+            return _judge_choice(concept, response)
         others = (other for other in self.design.all_concepts if other != concept)
         return judge(concept, response, self.lexicon, others=others)
+
+
+def _judge_choice(concept: str, chosen: str) -> Judgement:
+    if not chosen:
+        return Judgement(False, 0.0, "no_answer", JUDGE_VERSION)
+    credit = float(chosen == concept)
+    return Judgement(chosen == concept, credit, CHOICE, JUDGE_VERSION, (credit,))

@@ -19,7 +19,7 @@ from exports.report.curves import curves, unit_images
 from exports.report.examples import examples
 from exports.report.scores import read_results, scores, units_of
 from exports.report.sections import Missing
-from exports.report.wording import in_order, number
+from exports.report.wording import concept_key, in_order, number
 from exports.stimulus_tables import study_stimuli
 from exports.studies import StudyRecord, load_study
 from exports.trial_tables import study_trials
@@ -86,7 +86,7 @@ def gather(engine: Engine, study: StudyRecord, sources: Sources) -> dict[str, An
     who = attendance(engine, study.id)
     stimuli = study_stimuli(engine, study, sources.manifest)
     found = sections.accuracy(trials, study)
-    scored = _scores(sources)
+    scored = _scores(study, sources)
     return {
         "study": study,
         "title": study.title,
@@ -103,6 +103,7 @@ def gather(engine: Engine, study: StudyRecord, sources: Sources) -> dict[str, An
         "accuracy": found,
         "catch": sections.catch(trials),
         "curves": _curves(trials, study, stimuli, sources),
+        "chance": _chance(study),
         "unit_missing": _no_units(sources),
         "clusters": sources.clusters,
         "scores": scored,
@@ -114,10 +115,19 @@ def gather(engine: Engine, study: StudyRecord, sources: Sources) -> dict[str, An
     }
 
 
-def _scores(sources: Sources) -> dict[str, Any] | Missing:
+def _scores(study: StudyRecord, sources: Sources) -> dict[str, Any] | Missing:
+    """The table of scores. Raises UserError if the results file scores a concept that the study lacks."""
     if sources.results is None:
         return Missing("not scored: no --results file was given")
-    return scores(read_results(sources.results))
+    table = read_results(sources.results)
+    known = {concept_key(concept) for concept in study.frozen.design.concepts}
+    foreign = [concept for concept in table["Concept"] if concept_key(concept) not in known]
+    if foreign:
+        raise UserError(
+            f"{sources.results} scores {foreign[0]}, which is no concept of the study {study.name}; "
+            "give the results of this study"
+        )
+    return scores(table)
 
 
 def _units(sources: Sources) -> Mapping[str, int]:
@@ -133,16 +143,20 @@ def _no_units(sources: Sources) -> Missing | None:
     return None
 
 
+def _chance(study: StudyRecord) -> float | None:
+    """Accuracy of guessing among the alternatives; None where answers are typed."""
+    offered = study.frozen.design.alternatives
+    return 1 / len(offered) if offered else None
+
+
 def _curves(
     trials: pd.DataFrame, study: StudyRecord, stimuli: pd.DataFrame, sources: Sources
 ) -> list[dict[str, Any]] | Missing:
-    alternatives = study.file.get("alternatives") or ()
-    chance = 1 / len(alternatives) if alternatives else None
     missing = _no_units(sources)
     images: pd.DataFrame | Missing = missing or pd.DataFrame()
     if sources.activations is not None and missing is None:
         images = unit_images(stimuli, sources.activations, sources.clusters)
-    return curves(trials, study.conditions, images, _units(sources), chance)
+    return curves(trials, study.conditions, images, _units(sources), _chance(study))
 
 
 def _weights(sources: Sources, scored: dict[str, Any] | Missing) -> str:
@@ -203,11 +217,12 @@ def _credits(study: StudyRecord, stimuli: pd.DataFrame) -> list[dict[str, str]] 
 
 def _provenance(study: StudyRecord, who: Attendance, sources: Sources) -> list[tuple[str, str]]:
     """Hashes and seeds of everything that went in."""
+    lexicon = study.frozen.lexicon
     facts = [
         ("Study definition, SHA-256", study.sha256),
         ("Study seed", str(study.seed)),
         ("Pictures", f"{len(study.definition['stimuli'])} stimuli, {len(study.definition['masks'])} masks"),
-        ("Lexicon", f"frozen in the definition, digest {study.lexicon.digest}" if study.lexicon else "none"),
+        ("Lexicon", f"frozen in the definition, digest {lexicon.digest}" if lexicon else "none"),
         ("Responses up to", utc(who.last_response) if who.last_response else "none yet"),
     ]
     if sources.activations is not None:

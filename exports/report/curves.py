@@ -11,7 +11,7 @@ from exports.activations import Activations, read_units
 from exports.figures.curves import Point, Tick, curve
 from exports.figures.style import PEOPLE, UNIT, data_uri
 from exports.report.sections import Missing, keyed
-from exports.report.wording import REASONS, family, in_order, severity, share, span
+from exports.report.wording import REASONS, concept_key, family, in_order, severity, share, span
 from exports.studies import ConditionRecord
 from scoring.accuracy import accuracy_table, experiment_trials
 from scoring.unit_curves import auroc_by_condition
@@ -29,6 +29,7 @@ def curves(
     """Two small figures for each concept: people, and its unit or the reason why there is none.
 
     ``images`` are the study's test images with one activation column for each unit (see ``unit_images``);
+    ``units`` maps a concept's key (``wording.concept_key``) to its unit;
     ``chance`` is the accuracy of guessing, None for free text.
     """
     kept = keyed(experiment_trials(trials))
@@ -40,7 +41,7 @@ def curves(
         {
             "concept": concept,
             "people": _figure(concept, "people", table[table["concept"] == concept], shown, chance),
-            "unit": units.get(concept),
+            "unit": units.get(concept_key(concept)),
             "unit_figure": _of_unit(concept, images, units, shown),
         }
         for concept in sorted(kept["concept"].unique())
@@ -56,9 +57,8 @@ def unit_images(stimuli: pd.DataFrame, activations: Activations, clusters: Seque
     if clusters:
         test = test[test["cluster"].isin(list(clusters))]
     hashes = test["image_sha256"].tolist()
-    values = read_units(
-        activations.store, hashes, activations.layer, activations.preprocess, activations.units
-    )
+    series = (activations.layer, activations.preprocess, activations.units, activations.weights_hash)
+    values = read_units(activations.store, hashes, *series)
     return test.assign(**{str(unit): values[:, at] for at, unit in enumerate(activations.units)})
 
 
@@ -70,7 +70,7 @@ def _of_unit(
 ) -> dict[str, str] | Missing:
     if isinstance(images, Missing):
         return images
-    unit = units.get(concept)
+    unit = units.get(concept_key(concept))
     if unit is None:
         return Missing("no unit was named for this concept")
     table = auroc_by_condition(images.assign(activation=images[str(unit)]), concept)

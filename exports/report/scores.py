@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from exports.figures.scores import Score, against_null
-from exports.report.wording import share, span
+from exports.report.wording import concept_key, share, span
 from stimuli.errors import UserError
 
 #: columns that every results file begins with
@@ -55,8 +55,8 @@ def _numbers(path: Path, text: pd.Series) -> pd.Series:
 
 
 def units_of(table: pd.DataFrame) -> dict[str, int]:
-    """The unit of each concept in a results file; the first one where there are several."""
-    pairs = zip(table["Concept"].str.strip().str.lower(), table["Neuron"], strict=True)
+    """The unit of each concept, by its key, in a results file; the first one where there are several."""
+    pairs = zip(map(concept_key, table["Concept"]), table["Neuron"], strict=True)
     units: dict[str, int] = {}
     for concept, neuron in pairs:
         units.setdefault(concept, int(neuron))

@@ -57,8 +57,12 @@ def finished_study(
     n_sources: int = 4,
     participants: int = 8,
     seed: int = 0,
+    form: str = "free_text",
 ) -> FinishedStudy:
-    """Make a study of some concepts, each shown once to each participant in one of its conditions."""
+    """Make a study of some concepts, each shown once to each participant in one of its conditions.
+
+    With ``form="alternatives"``, what was typed is replaced by the right alternative or by ``rocket``.
+    """
     rng = np.random.default_rng(seed)
     settings = Settings(data_dir=folder / "data")
     settings.images_dir.mkdir(parents=True)
@@ -75,9 +79,11 @@ def finished_study(
     upgrade(engine)
     secrets = [hashlib.sha256(f"secret {n}".encode()).hexdigest()[:24] for n in range(3 * participants)]
     with OrmSession(engine) as session:
-        study = _study(session, rows, concepts)
+        study = _study(session, rows, definition(rows, concepts, form))
         for number in range(participants):
             _participant(session, study, number, secrets[3 * number : 3 * number + 3], rng)
+        if form == "alternatives":
+            _choose(session, rng)
         session.commit()
     return FinishedStudy(settings, engine, manifest, "shapes", rows, secrets)
 
@@ -135,7 +141,7 @@ def picture(concept: str, number: int, condition: Condition) -> NDArray[np.uint8
     return np.asarray(np.clip(pixels, 0, 255), dtype=np.uint8)
 
 
-def definition(rows: Sequence[Stimulus], concepts: Sequence[str]) -> str:
+def definition(rows: Sequence[Stimulus], concepts: Sequence[str], form: str = "free_text") -> str:
     """The frozen definition, in the form of ``design.freeze``."""
     credits = sorted({(row.credit, row.credit_url, row.licence) for row in rows})
     return canonical(
@@ -157,7 +163,7 @@ def definition(rows: Sequence[Stimulus], concepts: Sequence[str]) -> str:
                     }
                     for key in CONDITIONS
                 ],
-                "response": {"form": "free_text", "max_words": 3, "alternatives": [], "dont_know": True},
+                "response": {"form": form, "max_words": 3, "alternatives": [], "dont_know": True},
                 "trials": {"test": 3 * len(concepts)},
                 "practice": {"concepts": ["cat"], "trials": 1},
                 "catch": {"concepts": ["rocket"], "trials": 1},
@@ -174,7 +180,6 @@ def definition(rows: Sequence[Stimulus], concepts: Sequence[str]) -> str:
                     "withdrawn": "SECRETSTOP",
                 },
                 "session": {"minutes": 60},
-                "alternatives": [],
             },
             "stimuli": [],
             "masks": ["0" * 64],
@@ -186,8 +191,8 @@ def definition(rows: Sequence[Stimulus], concepts: Sequence[str]) -> str:
     )
 
 
-def _study(session: OrmSession, rows: Sequence[Stimulus], concepts: Sequence[str]) -> models.Study:
-    text = definition(rows, concepts)
+def _study(session: OrmSession, rows: Sequence[Stimulus], text: str) -> models.Study:
+    concepts = json.loads(text)["study"]["concepts"]
     study = models.Study(
         name="shapes",
         title=json.loads(text)["study"]["title"],
@@ -346,6 +351,15 @@ def _response(
         received_at=sitting.created_at + timedelta(seconds=40 + 10 * trial.trial_index),
         client=_client(pid),
     )
+
+
+def _choose(session: OrmSession, rng: np.random.Generator) -> None:
+    """Let every answer but "don't know" be an alternative: right four times of five."""
+    rows = session.query(models.Response, models.Stimulus)
+    rows = rows.join(models.Trial, models.Trial.id == models.Response.trial_id)
+    rows = rows.join(models.Stimulus, models.Stimulus.id == models.Trial.stimulus_id)
+    for response, stimulus in rows.filter(~models.Response.dont_know).order_by(models.Response.id):
+        response.response = stimulus.concept if rng.random() < 0.8 else "rocket"
 
 
 def _client(pid: str) -> dict[str, Any]:

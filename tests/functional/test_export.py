@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session as OrmSession
 
 from commands.export import export
 from experiment_server import models
+from experiment_server.design.definition import Definition
 from exports.activations import Activations, add_activations
 from exports.datasets import export_study
 from exports.spreadsheets import unescape_formulas
@@ -78,6 +79,74 @@ def test_answers_are_judged_with_the_studys_own_lexicon(study: FinishedStudy) ->
     nothing = trials[trials["response"].isna()]
     assert len(nothing)
     assert set(nothing["soft_correct"]) == {0.0}
+
+
+def answer_all(study: FinishedStudy, response: str, *, dont_know: bool = False) -> None:
+    """Let every participant have answered the same to everything."""
+    with OrmSession(study.engine) as session:
+        session.execute(update(models.Response).values(response=response, dont_know=dont_know))
+        session.commit()
+
+
+def live_definition(study: FinishedStudy) -> Definition:
+    with study.engine.connect() as connection:
+        return Definition.parse(connection.scalars(select(models.Study.definition)).one())
+
+
+def test_answers_are_judged_as_the_server_judges_them(tmp_path: Path) -> None:
+    study = finished_study(tmp_path, concepts=("cat flap", "dog", "fire"), participants=4)
+    answer_all(study, "cat")
+    trials = study_trials(study.engine, study.name)
+    live = live_definition(study)
+    assert trials["soft_correct"].tolist() == [live.judge(one, "cat").soft for one in trials["concept"]]
+    # "cat" is the concept of the practice trials, so that it is no part of this one's name
+    assert set(trials.loc[trials["concept"] == "cat flap", "soft_correct"]) == {0.0}
+    assert set(trials.loc[trials["concept"] == "cat", "soft_correct"]) == {1.0}
+
+
+def test_chosen_answers_count_by_equality_alone(tmp_path: Path) -> None:
+    concepts = ("mandolin", "mandarin", "large red fire engine")
+    study = finished_study(tmp_path, concepts=concepts, participants=4, form="alternatives")
+    for answer in concepts:
+        answer_all(study, answer)
+        trials = study_trials(study.engine, study.name)
+        right = trials["concept"] == answer
+        assert trials["hard_correct"].tolist() == right.tolist()
+        assert trials["soft_correct"].tolist() == right.astype(float).tolist()
+
+
+def test_dont_know_has_no_response_and_no_credit(tmp_path: Path) -> None:
+    study = finished_study(tmp_path, participants=4)
+    answer_all(study, "apple", dont_know=True)
+    trials = study_trials(study.engine, study.name)
+    assert trials["response"].isna().all()
+    assert trials["response_clean"].isna().all()
+    assert not trials["hard_correct"].any()
+    assert set(trials["soft_correct"]) == {0.0}
+
+
+def test_readme_and_codebook_say_how_dont_know_appears(dataset: Path) -> None:
+    for name in ("README.md", "codebook.md"):
+        text = " ".join((dataset / name).read_text(encoding="utf-8").split())
+        assert (
+            "An answer “don't know” is a row: `response` and `response_clean` are empty, `hard_correct` is "
+            "false and `soft_correct` 0."
+        ) in text
+
+
+def test_a_word_in_the_place_of_a_prolific_id_stays_an_answer(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "study", participants=4)
+    first = models.Identity.prolific_pid == study.secrets[0]
+    with OrmSession(study.engine) as session:
+        session.execute(update(models.Identity).where(first).values(prolific_pid="banana"))
+        given = {"prolific_session_id": "experiment", "prolific_study_id": "shapes"}
+        session.execute(update(models.Session).values(**given))
+        session.commit()
+    trials = study_trials(study.engine, study.name)
+    assert "banana" in set(trials["response"])
+    assert "my id [removed]" in set(trials["response"])
+    summary = export_study(study.engine, study.name, tmp_path / "out", now=NOW)
+    assert summary["counts"]["trials"] == len(trials)
 
 
 def test_roles_are_those_of_the_study(study: FinishedStudy) -> None:

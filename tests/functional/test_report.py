@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import math
 import re
 from collections.abc import Sequence
@@ -44,13 +45,14 @@ class Store:
         weights_hash: str | None = None,
     ) -> NDArray[np.float32]:
         values = [
-            [0.0, 2.0 * (self.concepts[sha] == "apple") + int(sha[0], 16) / 32] for sha in image_sha256s
+            [0.0, 2.0 * (self.concepts[sha].lower() == "apple") + int(sha[0], 16) / 32]
+            for sha in image_sha256s
         ]
         return np.array(values, dtype=np.float32)
 
 
-def results_file(folder: Path) -> Path:
-    """Three pairs in the columns of ``score``; dog's unit is dead."""
+def results_file(folder: Path, pairs: int = 2) -> Path:
+    """Pairs in the columns of ``score``; dog's unit is dead, and the third concept is called NA."""
     values = {
         "S": [0.991, 0.5, 0.8],
         "C": [math.nan] * 3,
@@ -76,7 +78,7 @@ def results_file(folder: Path) -> Path:
         "weights": ["weights for tests"] * 3,
     }
     lines = [",".join(RESULT_COLUMNS)]
-    for at in range(3):
+    for at in range(pairs):
         cells = [table.get(name, [""] * 3)[at] for name in RESULT_COLUMNS]
         lines.append(",".join("" if str(cell) == "nan" else str(cell) for cell in cells))
     path = folder / "results.csv"
@@ -172,10 +174,44 @@ def test_curves_stand_side_by_side_and_a_dead_unit_has_a_reason(html: str) -> No
     assert "no unit was named for this concept" in html
 
 
+def test_a_capitalised_concept_finds_its_unit(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "study", concepts=("Apple", "dog", "fire"))
+    write_report(study.engine, study.name, tmp_path / "report.html", full_sources(study, tmp_path))
+    assert 'alt="Apple, unit 1: clean 1' in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_results_of_another_study_are_refused(study: FinishedStudy, tmp_path: Path) -> None:
+    results = results_file(tmp_path, pairs=3)
+    with pytest.raises(UserError) as error:
+        write_report(study.engine, study.name, tmp_path / "r.html", Sources(tmp_path, results))
+    assert str(error.value) == (
+        f"{results} scores NA, which is no concept of the study {study.name}; give the results of this study"
+    )
+    assert not (tmp_path / "r.html").exists()
+
+
+def dashed_curves(html: str, who: str) -> list[bool]:
+    """Whether each curve of people or units has the dashed line of chance."""
+    found = re.findall(rf'src="data:image/svg\+xml;base64,([^"]+)" alt="\w+, {who}', html)
+    return [b"stroke-dasharray" in base64.b64decode(one) for one in found]
+
+
+@pytest.mark.parametrize("form", ["free_text", "alternatives"])
+def test_people_have_a_line_of_chance_where_they_chose(form: str, tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "study", form=form)
+    write_report(study.engine, study.name, tmp_path / "report.html", full_sources(study, tmp_path))
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert dashed_curves(html, "people") == [form == "alternatives"] * 3
+    assert dashed_curves(html, "unit") == [True]
+    # apple, dog, fire; cat in practice, rocket in catch trials
+    words = "mean credit; the dashed line, 0.2, is guessing among the alternatives."
+    assert (words in Page(html).text) == (form == "alternatives")
+
+
 def test_scores_are_those_of_the_file(html: str, tmp_path: Path) -> None:
     assert "<b>.991</b>" in html
     assert "<b>.764</b><span>.700–.800</span><small>null .50 (.40–.60)</small>" in html
-    table = read_results(results_file(tmp_path))
+    table = read_results(results_file(tmp_path, pairs=3))
     assert units_of(table) == {"apple": 1, "dog": 0, "na": 7}
 
 
