@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from typing import Any
 
 import flask
@@ -101,7 +102,11 @@ def _database_busy(error: DBAPIError | PoolTimeoutError) -> flask.Response:
 
 
 def _unexpected(error: Exception) -> flask.Response:
-    """A mistake of ours: it is logged, and the reply tells nothing of it."""
-    log.error("unexpected error at %s", flask.request.path, exc_info=error)
+    """A mistake of ours: its kind and place are logged, not its message, which may quote a participant.
+
+    The reply tells nothing of it.
+    """
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error("unexpected %s at %s\n%s", type(error).__name__, flask.request.path, where)
     message = "The server made a mistake; please try again."
     return _refuse(ApiError(500, "internal_error", message, retryable=True))

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
 import flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from gunicorn.http.errors import NoMoreData, ParseException  # type: ignore[import-untyped]
 
 from experiment_server.app import create_app
+from experiment_server.errors import bad_request
 from experiment_server.settings import Settings
 from stimuli.errors import UserError
 
@@ -52,6 +57,43 @@ def _why_not(host: str, port: int, error: OSError) -> str:
     return f"cannot listen at {host} port {port} ({error.strerror}); choose another --host or --port"
 
 
+class DiscreetLogger(Logger):  # type: ignore[misc]
+    """gunicorn's log without anything that a participant's browser sent, or where it is.
+
+    gunicorn quotes a request that it cannot read, with the address that it came from; participants' IDs
+    stand in both. What is logged while an error is handled is therefore the error's kind and place alone.
+    """
+
+    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Log a warning; while an error is handled, only the error's kind."""
+        self._discreetly(super().warning, msg, *args, **kwargs)
+
+    def error(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Log an error; while one is handled, only its kind."""
+        self._discreetly(super().error, msg, *args, **kwargs)
+
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Log the kind of the error that is handled, and the lines of code that led to it."""
+        del args, kwargs
+        where = "".join(traceback.format_tb(sys.exc_info()[2]))
+        self.error_log.error("%s: %s at\n%s", msg.partition("%")[0].strip(), _kind_of_error(), where)
+
+    def access(self, *_arguments: Any) -> None:
+        """Log no request."""
+
+    @staticmethod
+    def _discreetly(log: Callable[..., None], msg: str, *args: Any, **kwargs: Any) -> None:
+        if sys.exc_info()[0] is None:
+            log(msg, *args, **kwargs)
+        else:
+            log("a request was refused: %s", _kind_of_error())
+
+
+def _kind_of_error() -> str:
+    kind = sys.exc_info()[0]
+    return "unknown" if kind is None else kind.__name__
+
+
 class Serving(BaseApplication):  # type: ignore[misc]
     """gunicorn, told what to do by arguments and by nothing else."""
 
@@ -71,6 +113,7 @@ class Serving(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": GRACE_SECONDS,
             "backlog": BACKLOG,
             "loglevel": "warning",
+            "logger_class": DiscreetLogger,
             "control_socket_disable": True,
             "proc_name": "interpscore",
             "when_ready": lambda _arbiter: ready(),
@@ -84,4 +127,12 @@ class Serving(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> flask.Flask:
         """Make the application, in a worker."""
-        return create_app(self.settings)
+        app = create_app(self.settings)
+        for kind in (NoMoreData, ParseException):
+            app.register_error_handler(kind, _unreadable_body)
+        return app
+
+
+def _unreadable_body(_error: Exception) -> tuple[dict[str, Any], int]:
+    """A body that ends too early or is cut into chunks wrongly."""
+    return bad_request("The body could not be read.").body(), 400

@@ -15,7 +15,7 @@ from experiment_server.api.openapi import document
 from experiment_server.api.operation import PNG, operation, reply
 from experiment_server.api.present import present_state, present_stored, present_trial
 from experiment_server.context import server
-from experiment_server.errors import bad_request
+from experiment_server.errors import ApiError, bad_request
 from experiment_server.models.database import reading, writing
 from experiment_server.services import enrol, run_trial, sessions, studies
 
@@ -23,6 +23,8 @@ blueprint = flask.Blueprint("api", __name__, url_prefix="/api/v1")
 
 STUDY_NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 TRIAL_ID = re.compile(r"^[0-9a-f]{32}$")
+#: how Prolific writes the ids of its participants, studies and submissions
+PROLIFIC_ID = re.compile(r"[0-9a-f]{24}")
 MOST_TRIALS = 10
 LIMIT = {
     "name": "limit",
@@ -74,9 +76,21 @@ def arrive(study: str, body: schemas.ArriveBody) -> flask.Response:
 
 
 def _arrival(body: schemas.ArriveBody) -> enrol.Arrival:
+    """Who arrives. Raises ApiError 400 "incomplete_link" for a Prolific ID that is none."""
     if body.prolific_pid is None:
         return enrol.Arrival("visitor", str(body.visitor))
-    return enrol.Arrival("prolific", body.prolific_pid, body.prolific_study_id, body.prolific_session_id)
+    pid = _prolific_id(body.prolific_pid)
+    if pid is None:
+        message = "The link you followed is not complete; please open the study from Prolific again."
+        raise ApiError(400, "incomplete_link", message)
+    study, session = _prolific_id(body.prolific_study_id), _prolific_id(body.prolific_session_id)
+    return enrol.Arrival("prolific", pid, study, session)
+
+
+def _prolific_id(text: str | None) -> str | None:
+    """An ID of Prolific's in lower case; None for anything else, such as a link's unfilled placeholder."""
+    lower = (text or "").lower()
+    return lower if PROLIFIC_ID.fullmatch(lower) else None
 
 
 @blueprint.get("/session")

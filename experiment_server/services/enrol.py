@@ -263,11 +263,15 @@ def give_back_idle(
     """Mark sessions as abandoned that were idle for too long, all but one; returns how many.
 
     Their place is free again, and their unanswered trials no longer count. The study is locked. A
-    session that is locked at this moment is in use, and left alone.
+    session that is locked at this moment is in use, and left alone. One whose trials are all answered
+    has done its work: it keeps its place, and can be finished at any time.
     """
     idle = now - timedelta(minutes=definition.design.session.minutes)
     statement = select(Session.id).where(
-        Session.study_id == study_id, Session.outcome.is_(None), Session.last_seen_at < idle
+        Session.study_id == study_id,
+        Session.outcome.is_(None),
+        Session.phase != "debrief",
+        Session.last_seen_at < idle,
     )
     found = connection.execute(statement.with_for_update(skip_locked=True, key_share=True)).scalars()
     left = [session_id for session_id in found if session_id != but]

@@ -211,6 +211,8 @@ def _check_offered(definition: Definition, answer: Answer) -> None:
     design = definition.design
     if answer.dont_know and not design.response.dont_know:
         raise bad_request("dont_know: this study does not offer it.")
+    if answer.dont_know and answer.response:
+        raise bad_request("response: it must be empty when dont_know is true.")
     if design.alternatives and not answer.dont_know and answer.response not in design.alternatives:
         raise bad_request("response: this is not one of the alternatives.")
 

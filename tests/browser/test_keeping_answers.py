@@ -6,10 +6,21 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.installation import CODES, TRIALS, Installation
-from tests.browser.test_participant_flow import OUTCOMES, RESPONSES, expected_rows, prolific
+from tests.browser.test_participant_flow import OUTCOMES, RESPONSES, SESSION_ID, expected_rows, prolific
 from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.browser
+
+SHOWN = """
+SELECT trial.id FROM trial JOIN session ON session.id = trial.session_id
+JOIN identity ON identity.participant_id = session.participant_id
+WHERE identity.prolific_pid = ? AND trial.trial_index = ? AND trial.state = 'presented'
+"""
+BREAK_STORAGE = """() => {
+  IDBDatabase.prototype.transaction = () => {
+    throw new DOMException("The database connection is closing.", "InvalidStateError");
+  };
+}"""
 
 
 def test_answers_given_without_a_network_arrive_when_it_is_back(
@@ -20,6 +31,7 @@ def test_answers_given_without_a_network_arrive_when_it_is_back(
     visitor.begin()
     visitor.do(range(3))
     installation.wait_for(3, RESPONSES, pid)
+    visitor.has_pictures(6)
     visitor.page.context.set_offline(True)
     visitor.do([3, 4])
     expect(visitor.page.locator("#header .status")).to_contain_text("Not connected")
@@ -78,10 +90,44 @@ def test_a_killed_server_loses_nothing(visitor: Visitor, installation: Installat
     visitor.open(prolific("typed", pid))
     visitor.begin()
     visitor.do(range(4))
+    visitor.has_pictures(7)
     installation.stop(signal.SIGTERM)
     visitor.do([4, 5])
     installation.start()
     visitor.do(range(6, TRIALS))
+    visitor.finish()
+    assert visitor.code == CODES["completed"]
+    assert installation.rows(RESPONSES, pid) == expected_rows()
+
+
+def test_a_browser_whose_storage_breaks_loses_nothing(visitor: Visitor, installation: Installation) -> None:
+    pid = "5f0000000000000000000018"
+    visitor.open(prolific("typed", pid))
+    visitor.begin()
+    visitor.do(range(3))
+    installation.wait_for(3, RESPONSES, pid)
+    visitor.page.evaluate(BREAK_STORAGE)
+    visitor.do(range(3, TRIALS))
+    visitor.finish()
+    assert visitor.code == CODES["completed"]
+    assert installation.rows(RESPONSES, pid) == expected_rows()
+    assert [text for text in visitor.complaints if "in memory from now on" not in text] == []
+
+
+def test_storage_that_breaks_with_answers_in_it_loses_none(
+    visitor: Visitor, installation: Installation
+) -> None:
+    pid = "5f0000000000000000000019"
+    visitor.open(prolific("typed", pid))
+    visitor.begin()
+    visitor.do(range(3))
+    installation.wait_for(3, RESPONSES, pid)
+    visitor.page.route("**/response", lambda route: route.abort())
+    visitor.do([3])
+    expect(visitor.page.locator("#header .status")).to_contain_text("Not connected")
+    visitor.page.evaluate(BREAK_STORAGE)
+    visitor.page.unroute_all()
+    visitor.do(range(4, TRIALS))
     visitor.finish()
     assert visitor.code == CODES["completed"]
     assert installation.rows(RESPONSES, pid) == expected_rows()
@@ -92,6 +138,9 @@ def test_the_older_of_two_tabs_stops(visitor: Visitor, installation: Installatio
     visitor.open(prolific("typed", pid))
     visitor.begin()
     visitor.do(range(3))
+    visitor.may_answer(3)
+    installation.wait_for(1, SHOWN, pid, 3)
+    visitor.has_pictures(TRIALS - 1)
     newer = Visitor(visitor.page.context.new_page(), visitor.url)
     newer.open(prolific("typed", pid))
     newer.sees("Carry on where you left off")
@@ -121,7 +170,7 @@ def test_two_people_in_one_browser_do_not_share_answers(visitor: Visitor, instal
     assert installation.rows(RESPONSES, second) == expected_rows()
     visitor.open(prolific("typed", first))
     visitor.sees(f"3 of {TRIALS} pictures are answered and saved.")
-    assert installation.rows(OUTCOMES, first) == [(None, "bbb")]
+    assert installation.rows(OUTCOMES, first) == [(None, SESSION_ID)]
     assert installation.rows(RESPONSES, first) == expected_rows()[:3]
 
 
@@ -133,7 +182,7 @@ def test_an_answer_in_the_moment_of_leaving_is_kept(
     visitor.open(prolific("typed", pid))
     visitor.begin()
     visitor.do(range(2))
-    expect(visitor.page.get_by_role("textbox")).to_be_focused()
+    visitor.may_answer(2)
     visitor.page.keyboard.type("sailboat\n")
     visitor.page.goto("about:blank")
     visitor.open(prolific("typed", pid))

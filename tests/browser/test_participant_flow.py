@@ -39,8 +39,12 @@ JOIN identity ON identity.participant_id = session.participant_id WHERE identity
 """
 
 
+STUDY_ID = "5f3c00000000000000000001"
+SESSION_ID = "5f3c00000000000000000002"
+
+
 def prolific(study: str, pid: str) -> str:
-    return f"/s/{study}?PROLIFIC_PID={pid}&STUDY_ID=aaa&SESSION_ID=bbb"
+    return f"/s/{study}?PROLIFIC_PID={pid}&STUDY_ID={STUDY_ID}&SESSION_ID={SESSION_ID}"
 
 
 def expected_rows(again: int | None = None) -> list[tuple[Any, ...]]:
@@ -71,7 +75,7 @@ def test_prolific_participant_reloads_in_the_middle_and_finishes(
         back.get_attribute("href") == f"https://app.prolific.com/submissions/complete?cc={CODES['completed']}"
     )
     assert installation.rows(RESPONSES, pid) == expected_rows(again=4)
-    assert installation.rows(OUTCOMES, pid) == [("completed", "bbb")]
+    assert installation.rows(OUTCOMES, pid) == [("completed", SESSION_ID)]
     assert visitor.complaints == []
 
 
@@ -129,7 +133,7 @@ def test_declining_ends_with_its_own_code(visitor: Visitor, installation: Instal
     visitor.press("No, thank you")
     visitor.sees("no answers were recorded")
     assert visitor.code == CODES["no_consent"]
-    assert installation.rows(OUTCOMES, pid) == [("no_consent", "bbb")]
+    assert installation.rows(OUTCOMES, pid) == [("no_consent", SESSION_ID)]
     assert installation.rows(RESPONSES, pid) == []
 
 
@@ -147,7 +151,31 @@ def test_withdrawing_asks_first(visitor: Visitor, installation: Installation) ->
     visitor.press("Yes, leave the study")
     visitor.sees("You have left the study")
     assert visitor.code == CODES["withdrawn"]
-    assert installation.rows(OUTCOMES, pid) == [("withdrawn", "bbb")]
+    assert installation.rows(OUTCOMES, pid) == [("withdrawn", SESSION_ID)]
+    assert installation.rows(RESPONSES, pid) == expected_rows()[:4]
+
+
+def test_answers_on_their_way_are_stored_before_leaving(visitor: Visitor, installation: Installation) -> None:
+    pid = "5f0000000000000000000006"
+    visitor.open(prolific("typed", pid))
+    visitor.begin()
+    visitor.do(range(3))
+    installation.wait_for(3, RESPONSES, pid)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    visitor.page.route("**/response", hold)
+    visitor.do([3])
+    expect(visitor.page.get_by_role("textbox")).to_be_focused()
+    visitor.press("Withdraw")
+    visitor.press("Yes, leave the study")
+    visitor.page.wait_for_timeout(500)
+    assert [url for url in visitor.requested if url.endswith("/withdraw")] == []
+    held.pop().continue_()
+    visitor.sees("You have left the study")
+    assert installation.rows(OUTCOMES, pid) == [("withdrawn", SESSION_ID)]
     assert installation.rows(RESPONSES, pid) == expected_rows()[:4]
 
 
@@ -290,3 +318,5 @@ def test_pages_for_those_who_cannot_take_part(new_visitor: NewVisitor) -> None:
     second.sees("The study is full")
     second.open("/s/no-such-study")
     second.sees("There is no study here")
+    second.open(prolific("typed", "sailboat"))
+    second.sees("The link you followed is not complete. Please open the study from Prolific again.")

@@ -20,10 +20,12 @@ class Visitor:
     url: str
     complaints: list[str] = field(default_factory=list)
     requested: list[str] = field(default_factory=list)
+    fetched: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("requestfinished", lambda request: self.fetched.add(request.url))
         self.page.on("request", lambda request: self.requested.append(request.url))
 
     def _console(self, message: ConsoleMessage) -> None:
@@ -45,13 +47,25 @@ class Visitor:
 
     def answer(self, number: int, response: str) -> None:
         """Type the answer to the trial with this number, counted from 0, when it may be typed."""
+        self.may_answer(number)
+        self.page.keyboard.type(response)
+        self.page.keyboard.press("Enter" if response else "Escape")
+        self.after(number)
+
+    def may_answer(self, number: int) -> None:
+        """Wait until the answer to the trial with this number may be typed."""
         expect(self.page.locator("#header .where")).to_contain_text(f"Picture {number + 1} of {TRIALS}")
         words = self.page.get_by_role("textbox", name="Your answer")
         expect(words).to_be_enabled()
         expect(words).to_be_focused()
-        self.page.keyboard.type(response)
-        self.page.keyboard.press("Enter" if response else "Escape")
-        self.after(number)
+
+    def has_pictures(self, count: int) -> None:
+        """Wait until the pictures and masks of so many trials, counted from the first, are fetched."""
+        for _ in range(400):
+            if len([url for url in self.fetched if url.endswith(("/image", "/mask"))]) >= 2 * count:
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"not all pictures of {count} trials were fetched: {sorted(self.fetched)}")
 
     def after(self, number: int) -> None:
         """Read the feedback of a practice trial, and what stands between practice and trials."""

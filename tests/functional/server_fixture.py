@@ -33,11 +33,17 @@ from experiment_server.migrations import schema
 from experiment_server.models.database import connect, writing
 from experiment_server.services import studies
 from experiment_server.settings import Settings
+from stimuli.files import sha256_of_bytes
 from tests.functional.study_files import STUDY_TOML, make_study
 
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 SECRET = "0123456789abcdef" * 4
+
+
+def pid(name: str) -> str:
+    """The Prolific ID of someone with a name: 24 hexadecimal digits."""
+    return sha256_of_bytes(name.encode())[:24]
 
 
 class Clock:
@@ -148,7 +154,7 @@ class Here:
 
     def participant(self, name: str = "someone", study: str = "small") -> Participant:
         """A participant from Prolific who has arrived."""
-        return Participant.arrive(self.app, {"prolific_pid": name}, study)
+        return Participant.arrive(self.app, {"prolific_pid": pid(name)}, study)
 
     def get(self, path: str) -> Reply:
         """GET without a token."""

@@ -35,6 +35,7 @@ from tests.functional.server_fixture import (
     answer,
     ask,
     create_study,
+    pid,
     running_server,
     served_here,
 )
@@ -275,7 +276,10 @@ def test_an_abandoned_place_goes_back(here: Here) -> None:
     someone.consent()
     first, second, *_ = someone.trials()
     someone.answer(first)
-    assert error_of(here.post("/studies/small/sessions", {"prolific_pid": "late"})) == (409, "study_full")
+    assert error_of(here.post("/studies/small/sessions", {"prolific_pid": pid("late")})) == (
+        409,
+        "study_full",
+    )
     here.clock.forward(minutes=31)
     late = here.participant("late")
     assert late.status == 201
@@ -288,6 +292,19 @@ def test_an_abandoned_place_goes_back(here: Here) -> None:
     with reading(here.engine) as connection:
         states = connection.execute(select(Trial.state)).scalars()
         assert Counter(states) == {"responded": 1, "abandoned": TRIALS - 1, "assigned": TRIALS}
+
+
+def test_who_has_answered_everything_is_never_abandoned(here: Here) -> None:
+    close_places(here, 1)
+    someone = here.participant()
+    someone.consent()
+    assert someone.answer_all() == TRIALS
+    here.clock.forward(minutes=500)
+    late = here.post("/studies/small/sessions", {"prolific_pid": pid("late")})
+    assert error_of(late) == (409, "study_full")
+    state = someone.post("/session/finish").json
+    assert (state["outcome"], state["completion"]["code"]) == ("completed", "DONE1")
+    assert assigned(here) == TRIALS
 
 
 def test_who_comes_back_before_the_place_is_needed_goes_on(here: Here) -> None:
@@ -344,7 +361,7 @@ def close_places(here: Here, places: int) -> None:
 def test_a_full_a_closed_and_a_missing_study_say_so(here: Here) -> None:
     known = here.participant()
     close_places(here, 1)
-    reply = here.post("/studies/small/sessions", {"prolific_pid": "other"})
+    reply = here.post("/studies/small/sessions", {"prolific_pid": pid("other")})
     assert reply.json == {
         "error": {
             "code": "study_full",
@@ -354,9 +371,9 @@ def test_a_full_a_closed_and_a_missing_study_say_so(here: Here) -> None:
     }
     with writing(here.engine) as connection:
         connection.execute(update(Study).values(status="closed"))
-    assert error_of(here.post("/studies/small/sessions", {"prolific_pid": "o"})) == (409, "study_closed")
+    assert error_of(here.post("/studies/small/sessions", {"prolific_pid": pid("o")})) == (409, "study_closed")
     assert here.participant().state["session"] == known.state["session"]
-    assert error_of(here.post("/studies/none/sessions", {"prolific_pid": "o"})) == (404, "no_such_study")
+    assert error_of(here.post("/studies/none/sessions", {"prolific_pid": pid("o")})) == (404, "no_such_study")
     assert count(here, ParticipantRow) == 1
 
 
@@ -435,6 +452,49 @@ def test_a_refusal_names_the_field(here: Here) -> None:
     assert reply.json["error"]["message"] == "Value error, prolific_pid or visitor is required."
 
 
+def test_who_does_not_know_gives_no_answer_besides(here: Here) -> None:
+    someone = here.participant()
+    someone.consent()
+    trial = someone.trials()[0]
+    reply = someone.answer(trial, "sailboat", dont_know=True)
+    assert error_of(reply) == (400, "bad_request")
+    assert reply.json["error"]["message"] == "response: it must be empty when dont_know is true."
+    assert count(here, Response) == 0
+    assert someone.answer(trial, "", dont_know=True).status_code == 200
+
+
+NO_PROLIFIC_IDS = ["sailboat", "{{%PROLIFIC_PID%}}", "5f3c" * 5, "5f3c" * 6 + "0", "5f3c" * 5 + "xyzw"]
+
+
+def test_a_link_without_a_real_prolific_id_is_refused(here: Here) -> None:
+    for written in [*NO_PROLIFIC_IDS, "5f3c" * 6 + "\n"]:
+        reply = here.post("/studies/small/sessions", {"prolific_pid": written})
+        assert reply.status_code == 400
+        assert reply.json["error"] == {
+            "code": "incomplete_link",
+            "message": "The link you followed is not complete; please open the study from Prolific again.",
+            "retryable": False,
+        }
+    assert count(here, ParticipantRow) == 0
+
+
+def test_prolifics_other_ids_are_kept_only_if_they_are_such(here: Here) -> None:
+    real = {"prolific_study_id": pid("study"), "prolific_session_id": pid("session").upper()}
+    Participant.arrive(here.app, {"prolific_pid": pid("one"), **real})
+    typed = {"prolific_study_id": "sailboat", "prolific_session_id": "{{%SESSION_ID%}}"}
+    Participant.arrive(here.app, {"prolific_pid": pid("other"), **typed})
+    with reading(here.engine) as connection:
+        columns = (Session.prolific_study_id, Session.prolific_session_id)
+        kept = connection.execute(select(*columns).order_by(Session.participant_id)).all()
+    assert [tuple(row) for row in kept] == [(pid("study"), pid("session")), (None, None)]
+
+
+def test_a_prolific_id_is_the_same_in_capitals(here: Here) -> None:
+    someone = here.participant()
+    again = Participant.arrive(here.app, {"prolific_pid": pid("someone").upper()})
+    assert (again.status, again.state["session"]) == (200, someone.state["session"])
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -491,7 +551,7 @@ def test_odd_addresses_are_refused(here: Here) -> None:
     someone = here.participant()
     someone.consent()
     for method, path, expected in ODD_ADDRESSES:
-        json_body = {"prolific_pid": "x"} if method == "POST" else None
+        json_body = {"prolific_pid": pid("x")} if method == "POST" else None
         assert error_of(someone.call(method, path, json=json_body)) == expected, path
 
 
@@ -579,20 +639,19 @@ def leaks(someone: Participant, hidden: list[str]) -> list[str]:
 
 
 def test_prolific_ids_stand_in_one_table_only(here: Here) -> None:
-    pid = "5f3c0ffee0badcafe0000001"
-    someone = here.participant(pid)
+    someone = here.participant()
     someone.consent()
     someone.answer_all()
     with reading(here.engine) as connection:
         holding = [
             table.name
             for table in Base.metadata.sorted_tables
-            if pid in repr(connection.execute(select(table)).all())
+            if pid("someone") in repr(connection.execute(select(table)).all())
         ]
         assert holding == ["identity"]
         row = connection.execute(select(Identity.hmac, ParticipantRow.pseudonym).join(ParticipantRow)).one()
     assert re.fullmatch(r"P-[0-9a-f]{8}", row.pseudonym)
-    assert row.hmac != sha256_of_bytes(pid.encode())
+    assert row.hmac != sha256_of_bytes(pid("someone").encode())
 
 
 def test_tokens_are_stored_hashed(here: Here) -> None:
@@ -675,7 +734,7 @@ def rows(settings: Settings, table: type[Base]) -> int:
 
 
 def test_one_who_arrives_many_times_at_once_has_one_session(live: RunningServer, settings: Settings) -> None:
-    body = {"prolific_pid": "impatient"}
+    body = {"prolific_pid": pid("impatient")}
     replies = together(12, lambda _: live.arrive(body))
     assert Counter(reply.status_code for reply in replies) == {201: 1, 200: 11}
     assert rows(settings, ParticipantRow) == 1
@@ -685,7 +744,7 @@ def test_one_who_arrives_many_times_at_once_has_one_session(live: RunningServer,
 
 
 def test_many_who_arrive_at_once_get_no_more_than_the_places(live: RunningServer, settings: Settings) -> None:
-    replies = together(32, lambda number: live.arrive({"prolific_pid": f"person {number}"}))
+    replies = together(32, lambda number: live.arrive({"prolific_pid": pid(f"person {number}")}))
     assert Counter(reply.status_code for reply in replies) == {201: 20, 409: 12}
     tokens = [reply.json()["token"] for reply in replies if reply.status_code == 201]
     agreed = together(
@@ -707,7 +766,7 @@ def test_many_who_arrive_at_once_get_no_more_than_the_places(live: RunningServer
 
 def test_an_acknowledged_answer_survives_a_kill(settings: Settings, tmp_path: Path) -> None:
     create_study(settings, tmp_path / "study")
-    who = {"prolific_pid": "survivor"}
+    who = {"prolific_pid": pid("survivor")}
     with running_server(settings) as server:
         token = server.arrive(who).json()["token"]
         server.call("POST", "/session/consent", token, {"consented": True})

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from experiment_server.settings import Settings
-from tests.functional.server_fixture import ROOT, answer, create_from, environment, running_server
+from tests.functional.server_fixture import ROOT, answer, create_from, environment, pid, running_server
 
 HEAVY = ("numpy", "pandas", "pyarrow", "scipy", "torch", "PIL")
 
@@ -59,7 +59,7 @@ def test_it_says_where_the_studies_are(settings: Settings, small_study: Path) ->
 
 def test_it_serves_an_empty_database(settings: Settings) -> None:
     with running_server(settings) as server:
-        assert server.arrive({"prolific_pid": "someone"}).status_code == 404
+        assert server.arrive({"prolific_pid": pid("someone")}).status_code == 404
 
 
 def test_told_to_stop_it_finishes_what_is_under_way(settings: Settings, small_study: Path) -> None:
@@ -72,7 +72,7 @@ def test_told_to_stop_it_finishes_what_is_under_way(settings: Settings, small_st
             number = 0
             while not stop.is_set():
                 try:
-                    replies.append(server.arrive({"prolific_pid": f"person {number}"}).status_code)
+                    replies.append(server.arrive({"prolific_pid": pid(f"person {number}")}).status_code)
                 except requests.ConnectionError:
                     return
                 number += 1
@@ -90,6 +90,50 @@ def test_told_to_stop_it_finishes_what_is_under_way(settings: Settings, small_st
     assert set(replies) <= {200, 201, 409}
 
 
+PLANTED = "5f3c0ffee0badcafe0000009"
+MALFORMED = {
+    "header": f"GET /s/small?PROLIFIC_PID={PLANTED} HTTP/1.1\r\nHost: h\r\nReferer {PLANTED}\r\n\r\n",
+    "request line": f"GET /s/small?PROLIFIC_PID={PLANTED} and more HTTP/1.1\r\nHost: h\r\n\r\n",
+    "version": f"GET /s/small?PROLIFIC_PID={PLANTED} HTTP/9.{PLANTED}\r\nHost: h\r\n\r\n",
+    "method": f"g{PLANTED} / HTTP/1.1\r\nHost: h\r\n\r\n",
+    "long": f"GET /?{PLANTED}{'x' * 9000} HTTP/1.1\r\nHost: h\r\n\r\n",
+    "encoding": f"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: {PLANTED}\r\n\r\n",
+    "length": f"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {PLANTED}\r\n\r\n",
+    "chunk": "POST /api/v1/studies/small/sessions HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+    f"{PLANTED}z\r\n\r\n",
+}
+
+
+def test_the_log_quotes_no_request_and_no_address(settings: Settings, small_study: Path) -> None:
+    create_from(settings, small_study)
+    command = [sys.executable, "manage.py", "serve", "--port", "0"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment(settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        port = int(server.stdout.readline().split(":")[3].split("/")[0])
+        replies = {name: send(port, text) for name, text in MALFORMED.items()}
+        server.send_signal(signal.SIGTERM)
+        out, err = server.communicate(timeout=30)
+    refused = {name: int(reply[9:12]) for name, reply in replies.items()}
+    assert {name: status for name, status in refused.items() if status not in (400, 414, 501, 505)} == {}
+    assert "a request was refused: InvalidHeader" in err
+    for secret in (PLANTED, PLANTED.upper(), "127.0.0.1", "PROLIFIC_PID"):
+        assert secret not in out + err
+
+
+def send(port: int, text: str) -> bytes:
+    """Send bytes as they are; returns the beginning of the reply."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(text.encode())
+        return connection.recv(4096)
+
+
 def test_a_server_process_stays_light(settings: Settings, small_study: Path) -> None:
     create_from(settings, small_study)
     code = f"""
@@ -99,7 +143,7 @@ from experiment_server.settings import load_settings
 import experiment_server.serving
 app = create_app(load_settings())
 client = app.test_client()
-reply = client.post("/api/v1/studies/small/sessions", json={{"prolific_pid": "someone"}})
+reply = client.post("/api/v1/studies/small/sessions", json={{"prolific_pid": "{pid("someone")}"}})
 headers = {{"Authorization": "Bearer " + reply.json["token"]}}
 assert client.post("/api/v1/session/consent", json={{"consented": True}}, headers=headers).status_code == 200
 trial = client.get("/api/v1/session/trials", headers=headers).json["trials"][0]

@@ -103,6 +103,15 @@ async function errorFrom(reply: Response): Promise<ApiError> {
   }
 }
 
+/** A reply's body, which a connection may lose half-way. */
+async function whole<T>(body: Promise<T>): Promise<T> {
+  try {
+    return await body;
+  } catch (cause) {
+    throw new ApiError(0, "unreachable", String(cause), true);
+  }
+}
+
 export class Api {
   private token: string | null = null;
 
@@ -136,7 +145,7 @@ export class Api {
   /** Fetch a picture and decode it, so that drawing it takes no time. */
   async picture(path: string): Promise<ImageBitmap> {
     const reply = await this.call("GET", path);
-    return createImageBitmap(await reply.blob(), { colorSpaceConversion: "none" });
+    return createImageBitmap(await whole(reply.blob()), { colorSpaceConversion: "none" });
   }
 
   async presented(trial: string): Promise<void> {
@@ -160,7 +169,8 @@ export class Api {
   }
 
   private async json<T>(method: string, path: string, body?: unknown): Promise<T> {
-    return (await (await this.call(method, path, body)).json()) as T;
+    const reply = await this.call(method, path, body);
+    return JSON.parse(await whole(reply.text())) as T;
   }
 
   private async call(method: string, path: string, body?: unknown): Promise<Response> {

@@ -46,7 +46,8 @@ function openDatabase(): Promise<IDBDatabase> {
 }
 
 export class Outbox {
-  private readonly memory: Kept[] = [];
+  /** What this page has read or added and not removed, by id: all there is when the database fails. */
+  private readonly known = new Map<number, Kept>();
   private nextInMemory = Number.MAX_SAFE_INTEGER / 2;
 
   private constructor(
@@ -73,40 +74,53 @@ export class Outbox {
    * commit is asked for at once, so that a page that is left in the same moment does not undo it.
    */
   async add(parcel: Parcel): Promise<number> {
-    if (this.database === null) return this.remember(parcel);
-    try {
-      const transaction = this.database.transaction(STORE, "readwrite", { durability: "strict" });
-      const id = settled(transaction.objectStore(STORE).add(parcel));
-      transaction.commit();
-      await committed(transaction);
-      return Number(await id);
-    } catch (error) {
-      console.warn("answers are kept in memory from now on:", error);
-      return this.remember(parcel);
-    }
+    const id = (await this.ask((database) => store(database, parcel))) ?? (this.nextInMemory += 1);
+    this.known.set(id, { ...parcel, id });
+    return id;
   }
 
   /** The oldest parcels first. */
   async all(): Promise<Kept[]> {
-    if (this.database === null) return [...this.memory];
-    const index = this.database.transaction(STORE).objectStore(STORE).index("session");
-    const stored = (await settled(index.getAll(this.session))) as Kept[];
-    return [...stored, ...this.memory];
+    for (const kept of (await this.ask((database) => read(database, this.session))) ?? []) {
+      this.known.set(kept.id, kept);
+    }
+    return [...this.known.values()].sort((a, b) => a.id - b.id);
   }
 
+  /** Forget a parcel; one that a failing disk still holds is sent again by a later page, and known there. */
   async remove(id: number): Promise<void> {
-    const place = this.memory.findIndex((kept) => kept.id === id);
-    if (place >= 0) this.memory.splice(place, 1);
-    else if (this.database !== null) {
-      const transaction = this.database.transaction(STORE, "readwrite");
-      transaction.objectStore(STORE).delete(id);
-      await committed(transaction);
+    this.known.delete(id);
+    await this.ask((database) => erase(database, id));
+  }
+
+  /** Ask the database; after its first failure it is not asked again, and the answer is null. */
+  private async ask<T>(task: (database: IDBDatabase) => Promise<T>): Promise<T | null> {
+    if (this.database === null) return null;
+    try {
+      return await task(this.database);
+    } catch (error) {
+      console.warn("answers are kept in memory from now on:", error);
+      this.database = null;
+      return null;
     }
   }
+}
 
-  private remember(parcel: Parcel): number {
-    this.nextInMemory += 1;
-    this.memory.push({ ...parcel, id: this.nextInMemory });
-    return this.nextInMemory;
-  }
+async function store(database: IDBDatabase, parcel: Parcel): Promise<number> {
+  const transaction = database.transaction(STORE, "readwrite", { durability: "strict" });
+  const request = transaction.objectStore(STORE).add(parcel);
+  transaction.commit();
+  await committed(transaction);
+  return Number(request.result);
+}
+
+function read(database: IDBDatabase, session: string): Promise<Kept[]> {
+  const index = database.transaction(STORE).objectStore(STORE).index("session");
+  return settled(index.getAll(session) as IDBRequest<Kept[]>);
+}
+
+async function erase(database: IDBDatabase, id: number): Promise<void> {
+  const transaction = database.transaction(STORE, "readwrite");
+  transaction.objectStore(STORE).delete(id);
+  await committed(transaction);
 }

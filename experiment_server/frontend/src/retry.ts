@@ -24,6 +24,16 @@ function pause(ms: number): Promise<void> {
   });
 }
 
+/** End the pauses that are going on: what failed is tried again now. */
+export function tryNow(): void {
+  window.dispatchEvent(new Event("online"));
+}
+
+/** Wait until something is done, but no longer than some ms. */
+export async function atMost(ms: number, done: Promise<void>): Promise<void> {
+  await Promise.race([done, new Promise<void>((resolve) => window.setTimeout(resolve, ms))]);
+}
+
 export interface RetryOptions {
   /** Called before each pause. */
   onTrouble?: (error: ApiError) => void;

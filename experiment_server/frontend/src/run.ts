@@ -16,7 +16,7 @@ import type { Outbox, Parcel } from "./outbox";
 import { PagePlugin, type Choice } from "./page-plugin";
 import { Pictures, type ReadyTrial } from "./pictures";
 import { RecognitionPlugin, type Measured } from "./recognition";
-import { retrying, type RetryOptions } from "./retry";
+import { atMost, retrying, tryNow, type RetryOptions } from "./retry";
 import { Sender, type Verdict } from "./sender";
 import { strings } from "./strings";
 import { WaitPlugin } from "./wait-plugin";
@@ -29,6 +29,9 @@ const ENDED = new Set(["session_finished", "session_abandoned"]);
 
 /** Refusals of an answer that the participant can give again, when the server offers its trial again. */
 const OUT_OF_STEP = new Set(["out_of_order", "no_such_trial"]);
+
+/** How long someone who leaves waits for the answers that are on their way. */
+const LAST_ANSWERS_MS = 5000;
 
 export interface Surroundings {
   api: Api;
@@ -67,6 +70,7 @@ export class Run {
       connection: (connection) => header.saving(connection),
       acknowledged: () => undefined,
       refused: (error, parcel) => this.refused(error, parcel),
+      failed: (error) => this.stop(error),
     });
     this.pictures = new Pictures(api, this.patience);
     this.jsPsych = initJsPsych({ display_element: around.place, use_webaudio: false });
@@ -84,8 +88,11 @@ export class Run {
     return this.state;
   }
 
-  /** Leave the study now; what has not been sent is not sent any more. */
+  /** Leave the study, after the answers given so far; what takes too long is not sent any more. */
   async withdraw(): Promise<void> {
+    const sent = this.sender.idle();
+    tryNow();
+    await atMost(LAST_ANSWERS_MS, sent);
     this.state = await this.around.api.withdraw();
     for (const kept of await this.outbox.all()) await this.outbox.remove(kept.id);
     this.stop();

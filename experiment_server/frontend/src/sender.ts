@@ -13,6 +13,8 @@ export interface SenderEvents {
   connection(connection: Connection): void;
   acknowledged(receipt: Receipt): void;
   refused(error: ApiError, parcel: Parcel): Verdict;
+  /** Sending stopped for a reason that is neither the network's nor the server's. */
+  failed(error: unknown): void;
 }
 
 export class Sender {
@@ -61,16 +63,24 @@ export class Sender {
   }
 
   private async drain(): Promise<void> {
-    while (this.added && !this.stopped) {
-      this.added = false;
-      for (const parcel of await this.outbox.all()) {
-        if (!this.stopped) await this.deliver(parcel);
-      }
+    try {
+      while (this.added && !this.stopped) await this.sendAll();
+    } catch (error) {
+      this.stop();
+      this.events.failed(error);
+    } finally {
+      this.running = false;
     }
-    this.running = false;
     if (this.stopped) return;
     this.events.connection("saved");
     this.waiting.splice(0).forEach((resolve) => resolve());
+  }
+
+  private async sendAll(): Promise<void> {
+    this.added = false;
+    for (const parcel of await this.outbox.all()) {
+      if (!this.stopped) await this.deliver(parcel);
+    }
   }
 
   private async deliver(parcel: Kept): Promise<void> {

@@ -91,6 +91,7 @@ export const strings = {
     body: "You may stop at any time, without giving a reason. You cannot come back to it afterwards. The answers that you have given so far stay in the study; write to the researchers if you want them deleted.",
     stay: "Keep going",
     leave: "Yes, leave the study",
+    leaving: "Leaving…",
     failed: "That did not get through. Please check your connection and try again.",
   },
   ending: {
@@ -131,6 +132,10 @@ export const strings = {
     closed: {
       title: "This study is closed",
       body: "It takes no more participants. Thank you for coming.",
+    },
+    incomplete: {
+      title: "This link is not complete",
+      body: "The link you followed is not complete. Please open the study from Prolific again.",
     },
     unknown: {
       title: "There is no study here",

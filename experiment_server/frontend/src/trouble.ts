@@ -2,12 +2,13 @@
 
 import { ApiError } from "./api";
 
-export type Trouble = "superseded" | "full" | "closed" | "unknown" | "broken";
+export type Trouble = "superseded" | "full" | "closed" | "incomplete" | "unknown" | "broken";
 
 const BY_CODE: Record<string, Trouble> = {
   superseded: "superseded",
   study_full: "full",
   study_closed: "closed",
+  incomplete_link: "incomplete",
   no_such_study: "unknown",
 };
 

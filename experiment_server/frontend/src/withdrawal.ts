@@ -6,12 +6,14 @@ import { strings } from "./strings";
 export class Withdrawal {
   private readonly dialog: HTMLDialogElement;
   private before: Element | null = null;
+  private readonly stay: HTMLButtonElement;
+  private readonly go: HTMLButtonElement;
   private readonly problem = element("p", { class: "problem", role: "alert" });
 
   /** `leave` tells the server; it throws if that fails. */
   constructor(private readonly leave: () => Promise<void>) {
-    const stay = button(strings.withdraw.stay, "primary", () => this.close());
-    const go = button(strings.withdraw.leave, "quiet danger", () => void this.confirm());
+    this.stay = button(strings.withdraw.stay, "primary", () => this.close());
+    this.go = button(strings.withdraw.leave, "quiet danger", () => void this.confirm());
     const title = element("h2", { id: "withdraw-title" }, strings.withdraw.title);
     this.dialog = element(
       "dialog",
@@ -19,8 +21,9 @@ export class Withdrawal {
       title,
       element("p", {}, strings.withdraw.body),
       this.problem,
-      element("div", { class: "actions" }, stay, go),
+      element("div", { class: "actions" }, this.stay, this.go),
     );
+    this.dialog.addEventListener("cancel", (event) => this.go.disabled && event.preventDefault());
     this.dialog.addEventListener("close", () => this.giveFocusBack());
     document.body.append(this.dialog);
   }
@@ -47,12 +50,22 @@ export class Withdrawal {
   }
 
   private async confirm(): Promise<void> {
+    this.busy(true);
     try {
       await this.leave();
       this.close();
     } catch (error) {
       console.warn("withdrawing failed:", error);
       this.problem.replaceChildren(strings.withdraw.failed);
+    } finally {
+      this.busy(false);
     }
+  }
+
+  /** While the server is told, nothing else can be chosen. */
+  private busy(busy: boolean): void {
+    if (busy) this.problem.replaceChildren();
+    this.stay.disabled = this.go.disabled = busy;
+    this.go.textContent = busy ? strings.withdraw.leaving : strings.withdraw.leave;
   }
 }
