@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -27,7 +26,6 @@ from stimuli.manifest import Stimulus, read_manifest
 
 if TYPE_CHECKING:
     from scoring.activations.model import LoadedModel
-    from scoring.activations.store import ActivationStore, Series
 
 PATH = click.Path(path_type=Path)
 
@@ -251,24 +249,6 @@ def _exclusions(frame: pd.DataFrame) -> tuple[str, ...]:
     return (f"{excluded} rows are marked as excluded and left out.",) if excluded else ()
 
 
-@dataclass(frozen=True)
-class _OneSeries:
-    """One series of a store, read whatever else the store holds."""
-
-    store: ActivationStore
-    series: Series
-
-    def read(
-        self,
-        image_sha256s: Sequence[str],
-        layer: str | None = None,
-        preprocess: str | None = None,
-        weights_hash: str | None = None,
-    ) -> NDArray[np.float32]:
-        """Read the activations of images, (images, units); what else is asked for is settled already."""
-        return self.store.read_series(self.series, image_sha256s)
-
-
 def _study(pairs: Sequence[Pair], loaded: LoadedModel | None, options: dict[str, Any]) -> Trials:
     """Take the rows of a study, with activations from the store and roles from its definition."""
     from experiment_server.migrations.schema import require_newest
@@ -293,7 +273,7 @@ def _study(pairs: Sequence[Pair], loaded: LoadedModel | None, options: dict[str,
     options.update(layer=series.layer, preprocess=series.preprocess)
     units = list(dict.fromkeys(pair.channel for pair in pairs))
     hashes = image_hashes(engine, name)
-    full = add_activations(frame, _OneSeries(store, series), None, None, units, hashes)
+    full = add_activations(frame, store, series.layer, series.preprocess, units, hashes, series.weights_hash)
     roles = study_roles(engine, name)
     clean, *_ = _levels(roles, "clean")
     return Trials(
