@@ -8,9 +8,8 @@ from pathlib import Path
 
 import click
 
+from commands.database import study_database
 from commands.options import force_option, json_option, quiet_option, say
-from experiment_server.migrations.schema import require_newest
-from experiment_server.models.database import connect, explaining
 from experiment_server.settings import load_settings
 from exports.activations import open_activations
 from exports.datasets import FORMATS, export_study
@@ -62,9 +61,7 @@ def export(
     wanted = _units(store, units, neuron_map)
     activations = open_activations(store, wanted, layer, preprocess, weights) if store else None
     settings = load_settings()
-    with explaining(settings):
-        engine = connect(settings)
-        require_newest(engine)
+    with study_database(settings) as engine:
         summary = export_study(
             engine,
             study,

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
+from commands.database import study_database
 from commands.options import force_option, json_option, quiet_option, say
-from experiment_server.migrations.schema import require_newest
-from experiment_server.models.database import connect, explaining
 from experiment_server.settings import load_settings
 from exports.activations import open_activations
 from exports.report.build import Sources, write_report
@@ -66,9 +65,7 @@ def report(
     activations = open_activations(store, wanted, layer, preprocess, weights) if store else None
     settings = load_settings()
     sources = Sources(settings.images_dir, results, activations, units, clusters, manifest)
-    with explaining(settings):
-        engine = connect(settings)
-        require_newest(engine)
+    with study_database(settings) as engine:
         summary = write_report(engine, study, out, sources, force=force)
     say(summary, f"the report is {out} ({summary['bytes'] / 1e6:.1f} MB)", quiet=quiet, as_json=as_json)
 

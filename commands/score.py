@@ -251,19 +251,17 @@ def _exclusions(frame: pd.DataFrame) -> tuple[str, ...]:
 
 def _study(pairs: Sequence[Pair], loaded: LoadedModel | None, options: dict[str, Any]) -> Trials:
     """Take the rows of a study, with activations from the store and roles from its definition."""
-    from experiment_server.migrations.schema import require_newest
-    from experiment_server.models.database import connect, explaining
+    from commands.database import study_database
     from experiment_server.settings import load_settings
     from exports.activations import add_activations
     from exports.trial_tables import image_hashes, study_roles, study_trials
     from scoring.activations.store import ActivationStore
 
     name = options["study"]
-    settings = load_settings()
-    with explaining(settings):
-        engine = connect(settings)
-        require_newest(engine)
+    with study_database(load_settings()) as engine:
         answered = study_trials(engine, name)
+        hashes = image_hashes(engine, name)
+        roles = study_roles(engine, name)
     frame = answered[answered["trial_category"].eq(EXPERIMENT)].reset_index(drop=True)
     if frame.empty:
         raise UserError(f"nobody has answered a test trial of the study {name}; collect responses first")
@@ -272,9 +270,7 @@ def _study(pairs: Sequence[Pair], loaded: LoadedModel | None, options: dict[str,
     series = store.find(options["layer"], options["preprocess"], weights)
     options.update(layer=series.layer, preprocess=series.preprocess)
     units = list(dict.fromkeys(pair.channel for pair in pairs))
-    hashes = image_hashes(engine, name)
     full = add_activations(frame, store, series.layer, series.preprocess, units, hashes, series.weights_hash)
-    roles = study_roles(engine, name)
     clean, *_ = _levels(roles, "clean")
     return Trials(
         full,

@@ -7,10 +7,9 @@ from urllib.parse import urlsplit
 
 import click
 
+from commands.database import study_database
 from commands.options import json_option, progress, quiet_option, say
 from experiment_server.design.observer import Population
-from experiment_server.migrations.schema import require_newest
-from experiment_server.models.database import connect, explaining
 from experiment_server.settings import load_settings
 from experiment_server.simulate.pictures import StudyPictures, load_pictures
 from experiment_server.simulate.run import Run, summarise
@@ -70,10 +69,7 @@ def _check_address(url: str) -> None:
 
 
 def _read_pictures(study: str) -> StudyPictures:
-    settings = load_settings()
-    engine = connect(settings)
-    with explaining(settings):
-        require_newest(engine)
+    with study_database(load_settings()) as engine:
         return load_pictures(engine, study)
 
 

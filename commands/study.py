@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from commands.database import study_database
 from commands.options import json_option, quiet_option, say
 from experiment_server.context import utc_now
 from experiment_server.design.freeze import FrozenStudy, freeze
@@ -105,12 +106,8 @@ def status(name: str, quiet: bool, as_json: bool) -> None:
     Example:
       python manage.py study status demo
     """
-    settings = load_settings()
-    with explaining(settings):
-        engine = connect(settings)
-        schema.require_newest(engine)
-        with reading(engine) as connection:
-            found = studies.status(connection, name)
+    with study_database(load_settings()) as engine, reading(engine) as connection:
+        found = studies.status(connection, name)
     say(vars(found), _status_lines(found), quiet=quiet, as_json=as_json)
 
 
@@ -132,10 +129,6 @@ def list_studies(quiet: bool, as_json: bool) -> None:
     Example:
       python manage.py study list
     """
-    settings = load_settings()
-    with explaining(settings):
-        engine = connect(settings)
-        schema.require_newest(engine)
-        with reading(engine) as connection:
-            found = studies.names(connection)
+    with study_database(load_settings()) as engine, reading(engine) as connection:
+        found = studies.names(connection)
     say({"studies": found}, "\n".join(found) or "There is no study yet.", quiet=quiet, as_json=as_json)

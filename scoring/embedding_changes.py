@@ -9,7 +9,7 @@ from scoring.activations.model import LoadedModel
 from scoring.activations.preprocess import SQUASH
 from scoring.activations.suffix import embedding_change
 from scoring.metrics.causality import SCALES
-from scoring.neuron_map import Pair
+from scoring.neuron_map import Pair, concept_key
 from scoring.statistics import Floats
 from stimuli.conditions import CLEAN
 from stimuli.manifest import Stimulus
@@ -31,7 +31,7 @@ def changes_by_concept(
     clean = [stimulus for stimulus in stimuli if stimulus.condition == CLEAN]
     for key in dict.fromkeys(pair.key for pair in pairs):
         ours = [pair for pair in pairs if pair.key == key]
-        images = [folder / stimulus.image for stimulus in clean if stimulus.concept.lower() == key]
+        images = [folder / stimulus.image for stimulus in clean if concept_key(stimulus.concept) == key]
         units = [pair.channel for pair in ours]
         changes = embedding_change(loaded, layer, images, units, SCALES, preprocess)
         yield {pair: changes[:, place] for place, pair in enumerate(ours)}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scoring.neuron_map import Pair
+from scoring.neuron_map import Pair, concept_key
 from scoring.statistics import Floats, Integers
 from scoring.trial_table import EXPERIMENT, NUMBER, activation_column, channels
 from stimuli.errors import UserError
@@ -119,7 +119,7 @@ def _check_concepts(rows: pd.DataFrame, pairs: Sequence[Pair], origin: str) -> N
 
 
 def _concepts(rows: pd.DataFrame) -> Iterator[str]:
-    return (str(name).strip().lower() for name in rows["ground_truth"])
+    return (concept_key(str(name)) for name in rows["ground_truth"])
 
 
 def _finite(rows: pd.DataFrame, column: str, origin: str, remedy: str) -> Floats:

@@ -13,6 +13,15 @@ from stimuli.errors import UserError
 _FORM = 'a neuron map is a JSON object such as {"89": "Trump"}'
 
 
+def concept_key(concept: str) -> str:
+    """A concept's name as files are matched by it: lower case, without outer blanks.
+
+    >>> concept_key(" Apple")
+    'apple'
+    """
+    return concept.strip().lower()
+
+
 @dataclass(frozen=True)
 class Pair:
     """A unit (its channel in the layer) and the concept that it is scored for, spelt as in the map."""
@@ -22,8 +31,8 @@ class Pair:
 
     @property
     def key(self) -> str:
-        """The concept as it is matched: lower case, without outer blanks."""
-        return self.concept.strip().lower()
+        """The concept as it is matched."""
+        return concept_key(self.concept)
 
 
 def read_neuron_map(path: Path) -> list[Pair]:

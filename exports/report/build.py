@@ -19,11 +19,12 @@ from exports.report.curves import curves, unit_images
 from exports.report.examples import examples
 from exports.report.scores import read_results, scores, units_of
 from exports.report.sections import Missing
-from exports.report.wording import concept_key, in_order, number
+from exports.report.wording import in_order, number
 from exports.stimulus_tables import study_stimuli
 from exports.studies import StudyRecord, load_study
 from exports.trial_tables import study_trials
 from exports.versions import utc, versions
+from scoring.neuron_map import concept_key
 from stimuli.errors import UserError
 from stimuli.files import replacing, sha256_of_file
 
@@ -86,7 +87,10 @@ def gather(engine: Engine, study: StudyRecord, sources: Sources) -> dict[str, An
     who = attendance(engine, study.id)
     stimuli = study_stimuli(engine, study, sources.manifest)
     found = sections.accuracy(trials, study)
-    scored = _scores(study, sources)
+    results = _results(study, sources)
+    units = sources.units if results is None else units_of(results)
+    no_units = _no_units(sources, units)
+    scored = Missing("not scored: no --results file was given") if results is None else scores(results)
     return {
         "study": study,
         "title": study.title,
@@ -102,9 +106,9 @@ def gather(engine: Engine, study: StudyRecord, sources: Sources) -> dict[str, An
         "people": sections.people_facts(who, trials),
         "accuracy": found,
         "catch": sections.catch(trials),
-        "curves": _curves(trials, study, stimuli, sources),
+        "curves": _curves(trials, study, stimuli, sources, units, no_units),
         "chance": _chance(study),
-        "unit_missing": _no_units(sources),
+        "unit_missing": no_units,
         "clusters": sources.clusters,
         "scores": scored,
         "examples": examples(trials, stimuli, study.conditions, sources.images),
@@ -115,10 +119,10 @@ def gather(engine: Engine, study: StudyRecord, sources: Sources) -> dict[str, An
     }
 
 
-def _scores(study: StudyRecord, sources: Sources) -> dict[str, Any] | Missing:
-    """The table of scores. Raises UserError if the results file scores a concept that the study lacks."""
+def _results(study: StudyRecord, sources: Sources) -> pd.DataFrame | None:
+    """Read the results file. Raises UserError if it scores a concept that the study lacks."""
     if sources.results is None:
-        return Missing("not scored: no --results file was given")
+        return None
     table = read_results(sources.results)
     known = {concept_key(concept) for concept in study.frozen.design.concepts}
     foreign = [concept for concept in table["Concept"] if concept_key(concept) not in known]
@@ -127,18 +131,14 @@ def _scores(study: StudyRecord, sources: Sources) -> dict[str, Any] | Missing:
             f"{sources.results} scores {foreign[0]}, which is no concept of the study {study.name}; "
             "give the results of this study"
         )
-    return scores(table)
+    return table
 
 
-def _units(sources: Sources) -> Mapping[str, int]:
-    return units_of(read_results(sources.results)) if sources.results else sources.units
-
-
-def _no_units(sources: Sources) -> Missing | None:
+def _no_units(sources: Sources, units: Mapping[str, int]) -> Missing | None:
     """Why no concept has a curve of its unit; None if they have."""
     if sources.activations is None:
         return Missing("no --store of activations was given")
-    if not _units(sources):
+    if not units:
         return Missing("neither --results nor --neuron-map names the concepts' units")
     return None
 
@@ -150,13 +150,17 @@ def _chance(study: StudyRecord) -> float | None:
 
 
 def _curves(
-    trials: pd.DataFrame, study: StudyRecord, stimuli: pd.DataFrame, sources: Sources
+    trials: pd.DataFrame,
+    study: StudyRecord,
+    stimuli: pd.DataFrame,
+    sources: Sources,
+    units: Mapping[str, int],
+    missing: Missing | None,
 ) -> list[dict[str, Any]] | Missing:
-    missing = _no_units(sources)
     images: pd.DataFrame | Missing = missing or pd.DataFrame()
     if sources.activations is not None and missing is None:
         images = unit_images(stimuli, sources.activations, sources.clusters)
-    return curves(trials, study.conditions, images, _units(sources), _chance(study))
+    return curves(trials, study.conditions, images, units, _chance(study))
 
 
 def _weights(sources: Sources, scored: dict[str, Any] | Missing) -> str:

@@ -11,9 +11,10 @@ from exports.activations import Activations, read_units
 from exports.figures.curves import Point, Tick, curve
 from exports.figures.style import PEOPLE, UNIT, data_uri
 from exports.report.sections import Missing, keyed
-from exports.report.wording import REASONS, concept_key, family, in_order, severity, share, span
+from exports.report.wording import REASONS, family, in_order, severity, share, span
 from exports.studies import ConditionRecord
 from scoring.accuracy import accuracy_table, experiment_trials
+from scoring.neuron_map import concept_key
 from scoring.unit_curves import auroc_by_condition
 
 NOTHING = Point(float("nan"), float("nan"), float("nan"))

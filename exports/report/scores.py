@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from exports.figures.scores import Score, against_null
-from exports.report.wording import concept_key, share, span
+from exports.report.wording import share, span
+from scoring.neuron_map import concept_key
 from stimuli.errors import UserError
 
 #: columns that every results file begins with

@@ -20,15 +20,6 @@ REASONS = {
 }
 
 
-def concept_key(concept: str) -> str:
-    """A concept's name as files are matched by it: lower case, without outer blanks.
-
-    >>> concept_key(" Apple")
-    'apple'
-    """
-    return concept.strip().lower()
-
-
 def share(value: float, digits: int = 2) -> str:
     """Write a number in [0, 1] without its leading zero: ``.83``, ``1``; a dash where there is none.
 

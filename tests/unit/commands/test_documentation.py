@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
+from docs.make_commands_page import leaves, page
 from manage import cli
 
 COMMANDS_PAGE = Path(__file__).parents[3] / "docs" / "commands.md"
-
-
-def leaves(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:
-    """Yield (full name, command) for every command that does something itself."""
-    if not isinstance(command, click.Group):
-        yield " ".join(path), command
-        return
-    context = click.Context(command)
-    for name in command.list_commands(context):
-        child = command.get_command(context, name)
-        assert child is not None
-        yield from leaves(child, (*path, name))
 
 
 LEAVES = list(leaves(cli, ()))
@@ -39,12 +27,16 @@ def test_each_command_has_an_example_and_help_for_every_option(name: str, comman
 
 @pytest.mark.parametrize(("name", "command"), LEAVES, ids=[name for name, _ in LEAVES])
 def test_each_command_and_option_stands_on_the_commands_page(name: str, command: click.Command) -> None:
-    page = COMMANDS_PAGE.read_text(encoding="utf-8")
-    assert f"## `manage.py {name}`" in page
-    section = page.split(f"## `manage.py {name}`")[1].split("\n## ")[0]
+    written = COMMANDS_PAGE.read_text(encoding="utf-8")
+    assert f"## `manage.py {name}`" in written
+    section = written.split(f"## `manage.py {name}`")[1].split("\n## ")[0]
     missing = [
         option.opts[0]
         for option in command.params
         if isinstance(option, click.Option) and f"`{option.opts[0]}`" not in section
     ]
     assert not missing
+
+
+def test_the_commands_page_is_the_commands_own_help() -> None:
+    assert COMMANDS_PAGE.read_text(encoding="utf-8") == page()
