@@ -26,10 +26,12 @@ DEFAULT_FILE = "interpscore.toml"
 #: bytes of a secret key, written as hexadecimal digits
 KEY_BYTES = 32
 SHORTEST_KEY = 32
+#: the settings that are keys
+KEYS = ("secret_key", "identity_key")
 
 
 class Settings(BaseSettings):
-    """Where things are kept and how the database is reached."""
+    """Where things are kept, how the database is reached, and what the server allows."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
 
@@ -39,6 +41,16 @@ class Settings(BaseSettings):
     database_url: str | None = None
     #: at least 32 characters; None to use the file ``secret_key`` in the data directory
     secret_key: SecretStr | None = Field(default=None, min_length=SHORTEST_KEY)
+    #: at least 32 characters; Prolific's IDs are encrypted with it; None to keep them as they come
+    identity_key: SecretStr | None = Field(default=None, min_length=SHORTEST_KEY)
+    #: reverse proxies in front of the server, each of which adds to X-Forwarded-For; 0 trusts no such header
+    trusted_proxies: int = Field(default=0, ge=0, le=8)
+    #: the server is reached over HTTPS only: browsers are told to insist on it
+    https: bool = False
+    #: that one session may make on average, and at once after a pause
+    requests_per_minute: int = Field(default=600, ge=1)
+    #: new arrivals from one address, on average, and at once after a pause
+    arrivals_per_minute: int = Field(default=600, ge=1)
 
     @property
     def url(self) -> str:
@@ -98,7 +110,7 @@ def _sentence(error: ValidationError, path: Path) -> str:
     if first["type"] == "extra_forbidden":
         allowed = ", ".join(Settings.model_fields)
         return f"unknown setting {name} in {path}; allowed are {allowed}"
-    what = f"write at least {SHORTEST_KEY} characters" if name == "secret_key" else first["msg"]
+    what = f"write at least {SHORTEST_KEY} characters" if name in KEYS else first["msg"]
     return f"the setting {name} ({PREFIX}{name.upper()} or {path}) is wrong: {what}; correct it there"
 
 

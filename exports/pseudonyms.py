@@ -37,8 +37,8 @@ def secrets_of(engine: Engine, study_id: int) -> list[str]:
     """
     from_prolific = [
         select(Identity.prolific_pid).where(Identity.study_id == study_id),
-        select(Session.prolific_session_id).where(Session.study_id == study_id),
-        select(Session.prolific_study_id).where(Session.study_id == study_id),
+        select(Identity.prolific_session_id).where(Identity.study_id == study_id),
+        select(Identity.prolific_study_id).where(Identity.study_id == study_id),
     ]
     own = select(Session.id).where(Session.study_id == study_id)
     with engine.connect() as connection:

@@ -17,7 +17,7 @@ from experiment_server.api.present import present_state, present_stored, present
 from experiment_server.context import server
 from experiment_server.errors import ApiError, bad_request
 from experiment_server.models.database import reading, writing
-from experiment_server.services import enrol, run_trial, sessions, studies
+from experiment_server.services import enrol, identities, run_trial, sessions, studies
 
 blueprint = flask.Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -75,16 +75,16 @@ def arrive(study: str, body: schemas.ArriveBody) -> flask.Response:
     return reply(schemas.Arrived(token=arrived.token, state=state), 201 if arrived.created else 200)
 
 
-def _arrival(body: schemas.ArriveBody) -> enrol.Arrival:
+def _arrival(body: schemas.ArriveBody) -> identities.Arrival:
     """Who arrives. Raises ApiError 400 "incomplete_link" for a Prolific ID that is none."""
     if body.prolific_pid is None:
-        return enrol.Arrival("visitor", str(body.visitor))
+        return identities.Arrival("visitor", str(body.visitor))
     pid = _prolific_id(body.prolific_pid)
     if pid is None:
         message = "The link you followed is not complete; please open the study from Prolific again."
         raise ApiError(400, "incomplete_link", message)
     study, session = _prolific_id(body.prolific_study_id), _prolific_id(body.prolific_session_id)
-    return enrol.Arrival("prolific", pid, study, session)
+    return identities.Arrival("prolific", pid, study, session)
 
 
 def _prolific_id(text: str | None) -> str | None:

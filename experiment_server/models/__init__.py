@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from experiment_server.models.base import Base
+from experiment_server.models.caller import Caller
 from experiment_server.models.event import Event
 from experiment_server.models.identity import Identity
+from experiment_server.models.job import Job
+from experiment_server.models.lease import Lease
 from experiment_server.models.participant import Participant
 from experiment_server.models.response import Response
 from experiment_server.models.session import Session
@@ -15,8 +18,11 @@ from experiment_server.models.trial import Trial
 
 __all__ = [
     "Base",
+    "Caller",
     "Event",
     "Identity",
+    "Job",
+    "Lease",
     "Participant",
     "Response",
     "Session",

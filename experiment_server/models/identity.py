@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from experiment_server.models.base import Base, Key
 
 
 class Identity(Base):
-    """Links a participant to the one who arrived. Never exported, never logged."""
+    """Links a participant to the one who arrived. Never exported, never logged.
+
+    Where the installation has an identity key, the IDs are stored encrypted (see services/identities.py).
+    """
 
     __tablename__ = "identity"
     __table_args__ = (UniqueConstraint("study_id", "hmac"),)
@@ -21,4 +24,8 @@ class Identity(Base):
     #: HMAC-SHA256 under the installation's secret key of the Prolific ID or the visitor's UUID
     hmac: Mapped[str] = mapped_column(String(64))
     #: NULL for a visitor
-    prolific_pid: Mapped[str | None] = mapped_column(String(128))
+    prolific_pid: Mapped[str | None] = mapped_column(Text)
+    #: Prolific's STUDY_ID; NULL for a visitor, or if the link did not carry it
+    prolific_study_id: Mapped[str | None] = mapped_column(Text)
+    #: Prolific's SESSION_ID (its submission); NULL for a visitor, or if the link did not carry it
+    prolific_session_id: Mapped[str | None] = mapped_column(Text)

@@ -32,10 +32,6 @@ class Session(Base):
     phase: Mapped[str] = mapped_column(String(16))
     #: NULL while the session goes on
     outcome: Mapped[str | None] = mapped_column(String(16))
-    #: Prolific's STUDY_ID; NULL for a visitor, or if the link did not carry it
-    prolific_study_id: Mapped[str | None] = mapped_column(String(128))
-    #: Prolific's SESSION_ID (its submission); NULL for a visitor, or if the link did not carry it
-    prolific_session_id: Mapped[str | None] = mapped_column(String(128))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     #: NULL before consent, and for good if it was not given
     consented_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -45,3 +41,7 @@ class Session(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: of this session's allocation, order and shuffled alternatives
     seed: Mapped[int] = mapped_column(BigInteger)
+    #: requests that the token may still make at ``allowance_at``; NULL if it has made none yet
+    allowance: Mapped[float | None]
+    #: when ``allowance`` was counted; NULL if it was not yet
+    allowance_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

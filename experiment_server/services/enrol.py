@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,25 +15,12 @@ from sqlalchemy import Connection, func, insert, select, update
 from experiment_server.design.allocation import Candidate, PlannedTrial, design_session
 from experiment_server.design.definition import Definition
 from experiment_server.errors import conflict
-from experiment_server.models import Identity, Participant, Session, Stimulus, Study, StudyCondition, Trial
-from experiment_server.services import events, sessions, studies
+from experiment_server.models import Participant, Session, Stimulus, Study, StudyCondition, Trial
+from experiment_server.services import events, identities, sessions, studies
+from experiment_server.services.identities import Arrival
 from experiment_server.services.sessions import SessionRow
 from experiment_server.services.studies import Catalogue
 from experiment_server.trials.state import OPEN, transition
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """Who arrives: a Prolific ID, or the UUID that a visitor's browser keeps."""
-
-    kind: str
-    identifier: str
-    prolific_study_id: str | None = None
-    prolific_session_id: str | None = None
-
-    def hmac(self, key: bytes) -> str:
-        """The keyed hash that an identity is looked up by."""
-        return hmac.new(key, f"{self.kind}:{self.identifier}".encode(), hashlib.sha256).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -58,20 +44,11 @@ def arrive(
         raise studies.no_such_study()
     studies.lock(connection, found.id)
     digest = arrival.hmac(key)
-    existing = _session_of(connection, found.id, digest)
+    existing = identities.session_of(connection, found.id, digest)
     if existing is not None:
         return _resume(connection, existing, now)
     _require_a_place(connection, catalogue.definition(connection, found.id), found.id, now)
     return _open_session(connection, found.id, arrival, digest, now)
-
-
-def _session_of(connection: Connection, study_id: int, digest: str) -> str | None:
-    statement = (
-        select(Session.id)
-        .join(Identity, Identity.participant_id == Session.participant_id)
-        .where(Identity.study_id == study_id, Identity.hmac == digest)
-    )
-    return connection.execute(statement).scalar_one_or_none()
 
 
 def _resume(connection: Connection, session_id: str, now: datetime) -> Arrived:
@@ -105,8 +82,6 @@ def _open_session(
         "study_id": study_id,
         "token_sha256": sessions.hash_token(token),
         "phase": "consent",
-        "prolific_study_id": arrival.prolific_study_id,
-        "prolific_session_id": arrival.prolific_session_id,
         "created_at": now,
         "last_seen_at": now,
         "seed": session_seed(_study_seed(connection, study_id), ordinal),
@@ -138,12 +113,7 @@ def _insert_participant(
     values = {"pseudonym": pseudonym, "study_id": study_id, "kind": arrival.kind, "created_at": now}
     statement = insert(Participant).values(values).returning(Participant.id)
     participant_id = connection.execute(statement).scalar_one()
-    pid = arrival.identifier if arrival.kind == "prolific" else None
-    connection.execute(
-        insert(Identity).values(
-            participant_id=participant_id, study_id=study_id, hmac=digest, prolific_pid=pid
-        )
-    )
+    identities.add(connection, participant_id, study_id, digest, arrival)
     return participant_id
 
 

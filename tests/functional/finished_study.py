@@ -264,6 +264,8 @@ def _participant(
             study_id=study.id,
             hmac=sha256_of_bytes(secrets[0].encode()),
             prolific_pid=secrets[0],
+            prolific_study_id=secrets[1],
+            prolific_session_id=secrets[2],
         )
     )
     outcome = {0: "withdrawn", 1: "no_consent", 2: None}.get(number, "completed")
@@ -274,8 +276,6 @@ def _participant(
         token_sha256=sha256_of_bytes(pseudonym.encode()),
         phase="finished" if outcome else "trials",
         outcome=outcome,
-        prolific_study_id=secrets[1],
-        prolific_session_id=secrets[2],
         created_at=begin,
         consented_at=None if outcome == "no_consent" else begin + timedelta(seconds=30),
         last_seen_at=begin,

@@ -140,7 +140,7 @@ def test_a_word_in_the_place_of_a_prolific_id_stays_an_answer(tmp_path: Path) ->
     with OrmSession(study.engine) as session:
         session.execute(update(models.Identity).where(first).values(prolific_pid="banana"))
         given = {"prolific_session_id": "experiment", "prolific_study_id": "shapes"}
-        session.execute(update(models.Session).values(**given))
+        session.execute(update(models.Identity).values(**given))
         session.commit()
     trials = study_trials(study.engine, study.name)
     assert "banana" in set(trials["response"])

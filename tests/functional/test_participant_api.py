@@ -484,8 +484,8 @@ def test_prolifics_other_ids_are_kept_only_if_they_are_such(here: Here) -> None:
     typed = {"prolific_study_id": "sailboat", "prolific_session_id": "{{%SESSION_ID%}}"}
     Participant.arrive(here.app, {"prolific_pid": pid("other"), **typed})
     with reading(here.engine) as connection:
-        columns = (Session.prolific_study_id, Session.prolific_session_id)
-        kept = connection.execute(select(*columns).order_by(Session.participant_id)).all()
+        columns = (Identity.prolific_study_id, Identity.prolific_session_id)
+        kept = connection.execute(select(*columns).order_by(Identity.participant_id)).all()
     assert [tuple(row) for row in kept] == [(pid("study"), pid("session")), (None, None)]
 
 

@@ -54,7 +54,8 @@ def test_the_settings_file_can_be_elsewhere(tmp_path: Path, monkeypatch: pytest.
     [
         (
             'data_dri = "x"\n',
-            "unknown setting data_dri in interpscore.toml; allowed are data_dir, database_url, secret_key",
+            "unknown setting data_dri in interpscore.toml; allowed are data_dir, database_url, secret_key, "
+            "identity_key, trusted_proxies, https, requests_per_minute, arrivals_per_minute",
         ),
         (
             'secret_key = "short"\n',
