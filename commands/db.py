@@ -7,6 +7,7 @@ import click
 from commands.options import json_option, quiet_option, say
 from experiment_server.migrations import schema
 from experiment_server.models.database import connect, explaining
+from experiment_server.services.identities import seal_all, vault_of
 from experiment_server.settings import load_settings
 
 
@@ -26,12 +27,16 @@ def db() -> None:
 def upgrade(quiet: bool, as_json: bool) -> None:
     """Bring the database to this version's schema; a new one is made. Doing it again changes nothing.
 
+    Where the setting identity_key is new, the Prolific IDs that are there are encrypted.
+
     \b
     Example:
       python manage.py db upgrade
     """
     settings = load_settings()
     with explaining(settings):
-        before, after = schema.upgrade(connect(settings))
+        engine = connect(settings)
+        before, after = schema.upgrade(engine)
+        seal_all(engine, vault_of(settings))
     done = f"The database is at revision {after}" + (" already." if before == after else ".")
     say({"before": before, "after": after}, done, quiet=quiet, as_json=as_json)

@@ -8,6 +8,7 @@ from commands.options import quiet_option
 from experiment_server.migrations import schema
 from experiment_server.models.database import connect, explaining, reading
 from experiment_server.services import studies
+from experiment_server.services.identities import seal_all, vault_of
 from experiment_server.settings import Settings, load_settings
 
 
@@ -39,6 +40,7 @@ def _prepare(settings: Settings) -> list[str]:
     with explaining(settings):
         engine = connect(settings)
         schema.upgrade(engine)
+        seal_all(engine, vault_of(settings))
         with reading(engine) as connection:
             names = studies.names(connection)
         engine.dispose()

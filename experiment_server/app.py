@@ -8,7 +8,7 @@ from typing import Any
 
 import flask
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
@@ -16,23 +16,15 @@ from experiment_server.api.views import blueprint as api
 from experiment_server.context import EXTENSION, Clock, Server, server, utc_now
 from experiment_server.errors import ApiError
 from experiment_server.models.database import connect, reading
+from experiment_server.models.failures import is_damaged, reason_of
 from experiment_server.participant.views import blueprint as participant
+from experiment_server.participant.views import busy_page
+from experiment_server.pictures import Pictures, PicturesFirst
+from experiment_server.security import secure
 from experiment_server.settings import Settings
 
 #: bytes of a request's body; the largest that the API knows is a response, well below
 LARGEST_BODY = 32_768
-
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +33,16 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> flask.Flask:
     """A server over a database that is set up already; ``clock`` gives the time, with its zone."""
     app = flask.Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
-    app.extensions[EXTENSION] = Server(settings, connect(settings), clock, settings.key)
+    # an address with a slash too many is no address, and nobody is sent elsewhere
+    app.url_map.merge_slashes = False
+    key = settings.key
+    pictures = Pictures(key, settings.images_dir)
+    app.extensions[EXTENSION] = Server(settings, connect(settings), clock, key, pictures)
     app.register_blueprint(api)
     app.register_blueprint(participant)
     app.add_url_rule("/healthz", "healthz", healthz)
-    app.after_request(add_security_headers)
+    app.wsgi_app = PicturesFirst(app.wsgi_app, pictures)  # type: ignore[method-assign]
+    secure(app, settings)
     _register_errors(app)
     return app
 
@@ -57,19 +54,13 @@ def healthz() -> flask.Response:
     return flask.jsonify(status="ok")
 
 
-def add_security_headers(response: flask.Response) -> flask.Response:
-    """Nothing from elsewhere, nothing inline, in no frame, for every reply."""
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
-
-
 def _register_errors(app: flask.Flask) -> None:
     app.register_error_handler(ApiError, _refuse)
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _unexpected)
-    for kind in (OperationalError, InterfaceError, PoolTimeoutError):
-        app.register_error_handler(kind, _database_busy)
+    for kind in (DatabaseError, InterfaceError, PoolTimeoutError):
+        app.register_error_handler(kind, _database_cannot)
+    for mistake in (IntegrityError, DataError, Exception):
+        app.register_error_handler(mistake, _unexpected)
 
 
 def _refuse(error: ApiError) -> flask.Response:
@@ -77,7 +68,7 @@ def _refuse(error: ApiError) -> flask.Response:
     response.status_code = error.status
     response.headers["Cache-Control"] = "no-store"
     if error.retryable:
-        response.headers["Retry-After"] = "1"
+        response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
@@ -94,11 +85,19 @@ def _http_error(error: HTTPException) -> Any:
     return response
 
 
-def _database_busy(error: DBAPIError | PoolTimeoutError) -> flask.Response:
-    """The database cannot do it now: nothing was stored, and the same request may succeed soon."""
-    log.error("the database cannot: %s", getattr(error, "orig", error))
-    message = "The server is busy; please try again in a moment."
-    return _refuse(ApiError(503, "database_busy", message, retryable=True))
+def _database_cannot(error: DatabaseError | InterfaceError | PoolTimeoutError) -> flask.Response:
+    """The database cannot do it now: it is locked, full, read-only, gone, damaged, or of another version.
+
+    The request was not acknowledged and may be sent again.
+    """
+    if is_damaged(error):
+        log.critical("the database is DAMAGED; restore it from your backup: %s", reason_of(error))
+    else:
+        log.error("the database cannot: %s", reason_of(error))
+    busy = ApiError(503, "database_busy", "The server is busy; please try again in a moment.", retryable=True)
+    if flask.request.blueprint == participant.name:
+        return busy_page(busy.message)
+    return _refuse(busy)
 
 
 def _unexpected(error: Exception) -> flask.Response:

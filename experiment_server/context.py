@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import flask
 from sqlalchemy import Engine
 
+from experiment_server.pictures import Pictures
 from experiment_server.services.studies import Catalogue
 from experiment_server.settings import Settings
 
@@ -29,6 +30,7 @@ class Server:
     engine: Engine
     clock: Clock
     key: bytes
+    pictures: Pictures
     catalogue: Catalogue = field(default_factory=Catalogue)
 
 

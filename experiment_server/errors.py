@@ -9,15 +9,19 @@ class ApiError(Exception):
     """A refusal that a participant's browser gets as JSON.
 
     ``code`` is for programs and never changes; ``message`` is one sentence that a participant can
-    read; ``retryable`` says whether sending the same request again, later, may succeed.
+    read; ``retryable`` says whether sending the same request again, after ``retry_after`` seconds, may
+    succeed.
     """
 
-    def __init__(self, status: int, code: str, message: str, *, retryable: bool = False) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, *, retryable: bool = False, retry_after: int = 1
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.retryable = retryable
+        self.retry_after = retry_after
 
     def body(self) -> dict[str, Any]:
         """The JSON body."""

@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from stimuli.errors import UserError
-from stimuli.files import make_folder
+from stimuli.files import explaining_no_room, make_folder
 
 PREFIX = "INTERPSCORE_"
 DEFAULT_FILE = "interpscore.toml"
@@ -129,8 +129,9 @@ def _check_url(url: str) -> None:
 def secret_key_in(path: Path) -> bytes:
     """Read the secret key, or make one that only its owner can read; of two first starts, one wins."""
     if not path.exists():
-        make_folder(path.parent)
-        _write_once(path, secrets.token_hex(KEY_BYTES))
+        make_folder(path.parent, private=True)
+        with explaining_no_room(path):
+            _write_once(path, secrets.token_hex(KEY_BYTES))
     try:
         key = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stimuli.errors import UserError
-from stimuli.files import make_folder
+from stimuli.files import explaining_no_room, make_folder
 
 
 def refuse_to_replace(out: Path, marker: str, force: bool) -> None:
@@ -40,11 +40,12 @@ def replacing_folder(out: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
     replaced = temporary.with_name(f"{temporary.name}-replaced")
     try:
-        yield temporary
-        temporary.chmod(0o755)
-        if out.exists():
-            out.rename(replaced)
-        temporary.rename(out)
+        with explaining_no_room(out):
+            yield temporary
+            temporary.chmod(0o755)
+            if out.exists():
+                out.rename(replaced)
+            temporary.rename(out)
     except BaseException:
         if replaced.exists() and not out.exists():
             replaced.rename(out)

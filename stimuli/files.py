@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -10,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stimuli.errors import UserError
+
+#: what the system says of a place where nothing more can be written
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def sha256_of_bytes(data: bytes) -> str:
@@ -23,13 +27,14 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def make_folder(path: Path) -> Path:
+def make_folder(path: Path, *, private: bool = False) -> Path:
     """Create a folder and its parents, and check that it can be written to.
 
-    Raises UserError if it cannot be made or is not writable.
+    A ``private`` one that is made now can be entered by its owner only. Raises UserError if it cannot be
+    made or is not writable.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             return path
     except OSError as error:
@@ -46,6 +51,19 @@ def refuse_to_overwrite(path: Path, force: bool) -> None:
 
 
 @contextmanager
+def explaining_no_room(path: Path) -> Iterator[None]:
+    """Turn a disk that is full or read-only into a UserError that names what could not be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise UserError(
+            f"cannot write {path} ({os.strerror(error.errno)}); make room on its disk, or name another place"
+        ) from error
+
+
+@contextmanager
 def replacing(path: Path, *, force: bool = False) -> Iterator[Path]:
     """Give a temporary path to write to; when the block ends well, rename it to ``path``.
 
@@ -55,12 +73,14 @@ def replacing(path: Path, *, force: bool = False) -> Iterator[Path]:
     """
     refuse_to_overwrite(path, force)
     make_folder(path.parent)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    with explaining_no_room(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        with explaining_no_room(path):
+            yield temporary
+            temporary.chmod(0o644)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,24 +1,31 @@
-"""Moving a database to another version of the schema."""
+"""Moving a database to another version of the schema.
+
+Alembic is loaded only where there is something to move: a server that starts usually finds nothing to do.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from experiment_server.models.database import set_wal, writing
 from stimuli.errors import UserError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 HERE = Path(__file__).parent
+#: the table in which Alembic notes a database's revision
+NOTED = "alembic_version"
 #: any number, the same in every server: PostgreSQL's advisory lock for upgrades
 UPGRADE_LOCK = 7_413_001
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _config(connection: Connection) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(HERE).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -27,38 +34,59 @@ def _config(connection: Connection | None = None) -> Config:
 
 def newest() -> str:
     """The revision that this version of InterpScore works with."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
-    return head
+    return max(_known())
+
+
+def _known() -> set[str]:
+    """All revisions: each is the number that its file's name begins with."""
+    return {path.name[:4] for path in (HERE / "versions").glob("[0-9][0-9][0-9][0-9]_*.py")}
 
 
 def current(connection: Connection) -> str | None:
     """The revision that a database is at; None if it is empty."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(NOTED):
+        return None
+    return connection.execute(text(f"SELECT version_num FROM {NOTED}")).scalar_one_or_none()  # noqa: S608
 
 
 def upgrade(engine: Engine, revision: str = "head") -> tuple[str | None, str | None]:
     """Bring a database up to a revision, in one transaction; returns the revisions before and after.
 
-    Raises UserError if the database was made by a newer InterpScore.
+    Raises UserError if the database was made by a newer InterpScore, or may only be read.
     """
     set_wal(engine)
     with writing(engine) as connection:
         _one_at_a_time(connection)
         before = current(connection)
         _refuse_unknown(before)
-        command.upgrade(_config(connection), revision)
+        if revision != "head" or before != newest():
+            from alembic import command
+
+            command.upgrade(_config(connection), revision)
         return before, current(connection)
 
 
 def _one_at_a_time(connection: Connection) -> None:
-    """Let a second server that starts now wait for the first; SQLite's write lock does so already."""
+    """Let a second server that starts now wait for the first; SQLite's write lock does so already.
+
+    An upgrade may take as long as it needs; it waits for others' locks no longer than anybody does.
+    """
     if connection.dialect.name == "postgresql":
+        _refuse_read_only(connection)
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+
+
+def _refuse_read_only(connection: Connection) -> None:
+    if connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on":
+        where = connection.engine.url.render_as_string(hide_password=True)
+        raise UserError(f"the database {where} is read-only; make it writable, or name another one")
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Take a database back to an older revision, or to nothing with ``base``. Its newer data is lost."""
+    from alembic import command
+
     with writing(engine) as connection:
         command.downgrade(_config(connection), revision)
 
@@ -88,8 +116,7 @@ def _revision(engine: Engine) -> str | None:
 
 
 def _refuse_unknown(revision: str | None) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision is not None and revision not in _known():
         raise UserError(
             f"the database is at revision {revision}, which this version does not know; "
             "install the newer InterpScore that made it"

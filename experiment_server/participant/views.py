@@ -21,6 +21,8 @@ blueprint = flask.Blueprint("participant", __name__, template_folder="templates"
 
 #: hexadecimal digits of an asset's hash in its address: a new build is a new address
 DIGITS = 12
+#: after which a page that could not be made is asked for again
+BUSY_SECONDS = 3
 
 
 @functools.cache
@@ -76,6 +78,13 @@ def _page(template: str, status: int = 200, **context: object) -> flask.Response
     response = flask.make_response(flask.render_template(template, asset=asset, **context), status)
     response.headers["Cache-Control"] = "no-cache"
     return response
+
+
+def busy_page(message: str) -> flask.Response:
+    """What stands for a page while the database cannot answer; the browser tries again by itself."""
+    page = _page("participant/error.html", 503, title="One moment, please", message=message)
+    page.headers["Retry-After"] = page.headers["Refresh"] = str(BUSY_SECONDS)
+    return page
 
 
 def _no_such_study() -> flask.Response:

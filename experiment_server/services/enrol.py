@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from experiment_server.design.allocation import Candidate, PlannedTrial, design_session
 from experiment_server.design.definition import Definition
@@ -18,9 +18,12 @@ from experiment_server.errors import conflict
 from experiment_server.models import Participant, Session, Stimulus, Study, StudyCondition, Trial
 from experiment_server.services import events, identities, sessions, studies
 from experiment_server.services.identities import Arrival
-from experiment_server.services.sessions import SessionRow
+from experiment_server.services.sessions import Bearer, SessionRow
 from experiment_server.services.studies import Catalogue
-from experiment_server.trials.state import OPEN, transition
+from experiment_server.trials.state import OPEN, VANISHED, WITHDREW, State, TrialEvent, transition
+
+#: sessions that one transaction gives back at most
+BATCH = 50
 
 
 @dataclass(frozen=True)
@@ -118,16 +121,16 @@ def _insert_participant(
 
 
 def consent(
-    connection: Connection, catalogue: Catalogue, token: str, consented: bool, now: datetime
+    connection: Connection, catalogue: Catalogue, bearer: Bearer, consented: bool, now: datetime
 ) -> SessionRow:
     """Note what the participant decided; with consent, allocate the trials.
 
     Saying the same again changes nothing. Raises ApiError 409 "session_finished",
     "session_abandoned", or "already_consented" for a no after a yes.
     """
-    study_id = sessions.authenticate(connection, token, lock=False).study_id
+    study_id = sessions.find(connection, bearer).study_id
     studies.lock(connection, study_id)
-    session = sessions.authenticate(connection, token, lock=True)
+    session = sessions.authenticate(connection, bearer, now)
     if session.phase == "consent":
         return _first_consent(connection, catalogue, session, consented, now)
     if consented and session.phase in ("trials", "debrief"):
@@ -135,7 +138,7 @@ def consent(
     if not consented and session.outcome == "no_consent":
         return session
     if session.phase == "finished":
-        raise sessions.has_ended(session)
+        raise sessions.has_ended(session.outcome)
     raise conflict("already_consented", "You have agreed already; to stop, withdraw from the study.")
 
 
@@ -196,12 +199,12 @@ def _trial_row(
     }
 
 
-def finish(connection: Connection, token: str, now: datetime) -> SessionRow:
+def finish(connection: Connection, bearer: Bearer, now: datetime) -> SessionRow:
     """End a session whose trials are all done. Finishing again changes nothing.
 
     Raises ApiError 409 "trials_remain".
     """
-    session = sessions.authenticate(connection, token, lock=True)
+    session = sessions.authenticate(connection, bearer, now)
     if session.phase == "finished":
         return session
     if session.phase != "debrief":
@@ -209,14 +212,14 @@ def finish(connection: Connection, token: str, now: datetime) -> SessionRow:
     return _end(connection, session, "completed", "completed", now)
 
 
-def withdraw(connection: Connection, token: str, now: datetime) -> SessionRow:
+def withdraw(connection: Connection, bearer: Bearer, now: datetime) -> SessionRow:
     """End a session at the participant's wish, and give its place back. An ended one stays as it is."""
-    study_id = sessions.authenticate(connection, token, lock=False).study_id
+    study_id = sessions.find(connection, bearer).study_id
     studies.lock(connection, study_id)
-    session = sessions.authenticate(connection, token, lock=True)
+    session = sessions.authenticate(connection, bearer, now)
     if session.phase == "finished":
         return session
-    _give_back(connection, [session.id])
+    _give_back(connection, [session.id], WITHDREW)
     return _end(connection, session, "withdrawn", "withdrew", now)
 
 
@@ -232,33 +235,46 @@ def give_back_idle(
 ) -> int:
     """Mark sessions as abandoned that were idle for too long, all but one; returns how many.
 
-    Their place is free again, and their unanswered trials no longer count. The study is locked. A
-    session that is locked at this moment is in use, and left alone. One whose trials are all answered
-    has done its work: it keeps its place, and can be finished at any time.
+    At most ``BATCH``, those that left first, so that nobody waits long. Their place is free again, and their
+    unanswered trials no longer count. The study is locked. A session that is locked at this moment is in
+    use, and left alone.
     """
-    idle = now - timedelta(minutes=definition.design.session.minutes)
-    statement = select(Session.id).where(
-        Session.study_id == study_id,
-        Session.outcome.is_(None),
-        Session.phase != "debrief",
-        Session.last_seen_at < idle,
-    )
-    found = connection.execute(statement.with_for_update(skip_locked=True, key_share=True)).scalars()
-    left = [session_id for session_id in found if session_id != but]
-    _give_back(connection, left)
-    changes = {"phase": "finished", "outcome": "abandoned", "finished_at": now}
+    idle = idle_sessions(definition, study_id, now).order_by(Session.last_seen_at).limit(BATCH)
+    if but is not None:
+        idle = idle.where(Session.id != but)
+    left = list(connection.execute(idle.with_for_update(skip_locked=True, key_share=True)).scalars())
     if left:
+        _give_back(connection, left, VANISHED)
+        changes = {"phase": "finished", "outcome": "abandoned", "finished_at": now}
         connection.execute(update(Session).where(Session.id.in_(left)).values(changes))
     for session_id in left:
         events.append(connection, session_id, "abandoned", now)
     return len(left)
 
 
-def _give_back(connection: Connection, session_ids: Sequence[str]) -> None:
-    """Close the open trials of some sessions and take their stimuli off the counts."""
-    unanswered = (Trial.session_id.in_(session_ids), Trial.state.in_(OPEN))
-    statement = select(Trial.stimulus_id, func.count()).where(*unanswered).group_by(Trial.stimulus_id)
-    for stimulus_id, n in connection.execute(statement.order_by(Trial.stimulus_id)).all():
+def idle_sessions(definition: Definition, study_id: int, now: datetime) -> Select[Any]:
+    """The ids of sessions that were idle for longer than the study allows.
+
+    One whose trials are all answered has done its work: it keeps its place, and can be finished at any time.
+    """
+    return select(Session.id).where(
+        Session.study_id == study_id,
+        Session.outcome.is_(None),
+        Session.phase != "debrief",
+        Session.last_seen_at < now - timedelta(minutes=definition.design.session.minutes),
+    )
+
+
+def _give_back(
+    connection: Connection, session_ids: Sequence[str], ending: Mapping[State, TrialEvent]
+) -> None:
+    """End the open trials of some sessions and take their stimuli off the counts."""
+    of_them = Trial.session_id.in_(session_ids)
+    statement = select(Trial.stimulus_id, func.count()).where(of_them, Trial.state.in_(OPEN))
+    counts = statement.group_by(Trial.stimulus_id).order_by(Trial.stimulus_id)
+    for stimulus_id, n in connection.execute(counts).all():
         counted = update(Stimulus).where(Stimulus.id == stimulus_id)
         connection.execute(counted.values(assigned_count=Stimulus.assigned_count - n))
-    connection.execute(update(Trial).where(*unanswered).values(state=transition("assigned", "abandon")))
+    for state in OPEN:
+        ended = update(Trial).where(of_them, Trial.state == state)
+        connection.execute(ended.values(state=transition(state, ending[state])))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Insert, bindparam, insert
 
 from experiment_server.models import Event
 
-_INSERT = insert(Event)
+_INSERT = insert(Event).inline()
 
 
 def append(
@@ -23,3 +23,13 @@ def append(
     """Add one event; ``kind`` is one of ``models.event.EVENT_KINDS``."""
     values = {"session_id": session_id, "trial_id": trial_id, "kind": kind, "at": at, "detail": detail}
     connection.execute(_INSERT, values)
+
+
+def of_trial(kind: str) -> Insert:
+    """A statement that adds an event about a trial; its parameters are ``session``, ``trial`` and ``now``."""
+    about: dict[str, Any] = {
+        "session_id": bindparam("session"),
+        "trial_id": bindparam("trial"),
+        "at": bindparam("now"),
+    }
+    return _INSERT.values(**about, kind=kind, detail={})

@@ -1,19 +1,23 @@
-"""A session's trials: the next ones, their presentation, their responses, their pictures."""
+"""A session's trials: the next ones, their presentation, their responses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from experiment_server.design.definition import Definition
 from experiment_server.errors import ApiError, bad_request, conflict
 from experiment_server.models import Response, Session, Stimulus, Trial
+from experiment_server.models.database import Writes
+from experiment_server.models.failures import reason_of
 from experiment_server.services import events, sessions
-from experiment_server.services.sessions import Progress, SessionRow
+from experiment_server.services.allowance import Allowance
+from experiment_server.services.sessions import Bearer
 from experiment_server.services.studies import Catalogue
 from experiment_server.trials.state import OPEN, State, transition
 
@@ -25,7 +29,10 @@ class NextTrial:
     public_id: str
     index: int
     practice: bool
-    has_mask: bool
+    #: SHA-256 of its picture
+    image: str
+    #: SHA-256 of its mask; None if the study shows none
+    mask: str | None
     width: int
     height: int
     alternatives: list[str] | None
@@ -67,15 +74,24 @@ class Stored:
     feedback: Feedback | None
 
 
-@dataclass(frozen=True)
-class _TrialRow:
-    """A trial as this service knows it."""
+class _Turn(NamedTuple):
+    """A trial with its session: all that decides about its presentation and its answer."""
 
-    id: int
+    session: str
+    study_id: int
+    phase: str
+    outcome: str | None
+    allowance: float | None
+    allowance_at: datetime | None
+    trial: int
     trial_index: int
     kind: str
     state: State
     concept: str
+    #: state of the trial before it; None for the first
+    before: State | None
+    #: index of the session's last trial
+    last: int
 
 
 #: statements of the hot path are built once
@@ -84,6 +100,7 @@ _NEXT = (
         Trial.public_id,
         Trial.trial_index,
         Trial.kind,
+        Stimulus.image_sha256,
         Trial.mask,
         Stimulus.width,
         Stimulus.height,
@@ -94,97 +111,139 @@ _NEXT = (
     .order_by(Trial.trial_index)
     .limit(bindparam("limit"))
 )
-_TRIAL = (
-    select(Trial.id, Trial.trial_index, Trial.kind, Trial.state, Stimulus.concept)
-    .join(Stimulus)
-    .where(Trial.public_id == bindparam("trial"), Trial.session_id == bindparam("session"))
+_BEFORE, _ANY = aliased(Trial), aliased(Trial)
+_TURN = (
+    select(
+        Session.id,
+        Session.study_id,
+        Session.phase,
+        Session.outcome,
+        Session.allowance,
+        Session.allowance_at,
+        Trial.id,
+        Trial.trial_index,
+        Trial.kind,
+        Trial.state,
+        Stimulus.concept,
+        _BEFORE.state,
+        select(func.max(_ANY.trial_index)).where(_ANY.session_id == Session.id).scalar_subquery(),
+    )
+    .join_from(Session, Trial, Trial.session_id == Session.id)
+    .join(Stimulus, Stimulus.id == Trial.stimulus_id)
+    .outerjoin(_BEFORE, (_BEFORE.session_id == Session.id) & (_BEFORE.trial_index == Trial.trial_index - 1))
+    .where(Session.token_sha256 == bindparam("hash"), Trial.public_id == bindparam("public_id"))
+    .with_for_update(key_share=True, of=[Session, Trial])
 )
 _RESPONSE = select(Response.response_uuid, Response.response, Response.dont_know).where(
     Response.trial_id == bindparam("trial")
 )
-_INSERT_RESPONSE = insert(Response)
 _MOVE = update(Trial).where(Trial.id == bindparam("trial")).values(state=bindparam("to"))
-_PRESENTED = _MOVE.values(presented_at=bindparam("at"))
-_SEEN = update(Session).where(Session.id == bindparam("session")).values(last_seen_at=bindparam("at"))
-_LAST_ANSWERED = _SEEN.values(phase="debrief")
-_IMAGE = select(Stimulus.image_sha256).join(Trial).where(Trial.public_id == bindparam("trial"))
-_MASK = select(Trial.mask, Stimulus.study_id).join(Stimulus).where(Trial.public_id == bindparam("trial"))
+_SEEN = (
+    update(Session)
+    .where(Session.id == bindparam("session"))
+    .values(last_seen_at=bindparam("now"), allowance=bindparam("left"), allowance_at=bindparam("counted"))
+)
+_PRESENT = Writes(_MOVE.values(presented_at=bindparam("now")), _SEEN, events.of_trial("presented"))
+_RESPOND = Writes(
+    insert(Response)
+    .inline()
+    .values(
+        trial_id=bindparam("trial"),
+        session_id=bindparam("session"),
+        received_at=bindparam("now"),
+        **{name: bindparam(name) for name in Answer.__annotations__},
+    ),
+    _MOVE,
+    _SEEN.values(phase=bindparam("next_phase")),
+    events.of_trial("responded"),
+)
 
 
 def next_trials(
-    connection: Connection, catalogue: Catalogue, token: str, limit: int
+    connection: Connection, catalogue: Catalogue, bearer: Bearer, limit: int, now: datetime
 ) -> tuple[Definition, list[NextTrial]]:
     """The next trials without an answer, in order, at most ``limit``; none when all are answered.
 
     Raises ApiError 409 "no_consent_yet", "session_finished" or "session_abandoned".
     """
-    session = sessions.authenticate(connection, token, lock=False)
+    session = sessions.authenticate(connection, bearer, now)
     if session.phase == "consent":
         raise conflict("no_consent_yet", "There are no pictures before you have agreed to take part.")
     if session.phase == "finished":
-        raise sessions.has_ended(session)
+        raise sessions.has_ended(session.outcome)
     definition = catalogue.definition(connection, session.study_id)
     return definition, [
         NextTrial(
             public_id,
             index,
             kind == "practice",
-            mask is not None,
+            image,
+            None if mask is None else definition.masks[mask],
             width,
             height,
             definition.alternatives(session.seed, index),
             state == "presented",
         )
-        for public_id, index, kind, mask, width, height, state in connection.execute(
+        for public_id, index, kind, image, mask, width, height, state in connection.execute(
             _NEXT, {"session": session.id, "limit": limit}
         )
     ]
 
 
-def presented(connection: Connection, token: str, public_id: str, now: datetime) -> None:
-    """Note that the browser has shown a trial's picture. Only the first notice counts."""
-    session = sessions.authenticate(connection, token, lock=True)
-    trial = _trial(connection, session, public_id)
-    state = transition(trial.state, "present")
-    if state == trial.state or session.outcome is not None:
+def presented(connection: Connection, bearer: Bearer, public_id: str, now: datetime) -> None:
+    """Note that the browser has shown a trial's picture. Only the first notice counts.
+
+    Raises ApiError 404 "no_such_trial".
+    """
+    turn = _turn(connection, bearer, public_id, now)
+    left = sessions.spend(turn.allowance, turn.allowance_at, bearer, now)
+    to = transition(turn.state, "present")
+    if to == turn.state or turn.outcome is not None:
+        sessions.spent(connection, turn.session, left)
         return
-    connection.execute(_PRESENTED, {"trial": trial.id, "to": state, "at": now})
-    events.append(connection, session.id, "presented", now, trial.id)
-    connection.execute(_SEEN, {"session": session.id, "at": now})
+    _PRESENT.run(connection, _moved(turn, to, left, now))
 
 
 def respond(
-    connection: Connection, catalogue: Catalogue, token: str, public_id: str, answer: Answer, now: datetime
+    connection: Connection,
+    catalogue: Catalogue,
+    bearer: Bearer,
+    public_id: str,
+    answer: Answer,
+    now: datetime,
 ) -> Stored:
     """Store the answer to the next trial. A trial that has one keeps it, and the first is returned.
+
+    Trials are answered in order and none is taken away while its session goes on. So the trial's place
+    says how many are answered, and it is its turn if the one before it is closed.
 
     Raises ApiError 409 "out_of_order", "session_finished", "session_abandoned" or "uuid_in_use",
     404 "no_such_trial", and 400 for an answer that the study does not offer.
     """
-    session = sessions.authenticate(connection, token, lock=True)
-    trial = _trial(connection, session, public_id)
-    definition = catalogue.definition(connection, session.study_id)
-    first = _stored_response(connection, trial.id)
-    if first is not None:
-        uuid, text, dont_know = first
-        progress = sessions.progress(connection, session.id)
-        feedback = _feedback(definition, trial, text, dont_know)
-        return Stored(uuid, True, progress.answered, progress.total, feedback)
-    progress = _check_turn(connection, session, trial)
+    turn = _turn(connection, bearer, public_id, now)
+    left = sessions.spend(turn.allowance, turn.allowance_at, bearer, now)
+    definition = catalogue.definition(connection, turn.study_id)
+    if turn.state == "responded":
+        sessions.spent(connection, turn.session, left)
+        return _first_answer(connection, definition, turn)
+    _check_turn(connection, turn)
     _check_offered(definition, answer)
-    _store(connection, session, trial, answer, now)
-    _go_on(connection, session, progress, now)
-    feedback = _feedback(definition, trial, answer.response, answer.dont_know)
-    return Stored(answer.response_uuid, False, progress.answered + 1, progress.total, feedback)
+    _store(connection, turn, answer, left, now)
+    feedback = _feedback(definition, turn, answer.response, answer.dont_know)
+    return Stored(answer.response_uuid, False, turn.trial_index + 1, turn.last + 1, feedback)
 
 
-def _trial(connection: Connection, session: SessionRow, public_id: str) -> _TrialRow:
-    """A trial of this session. Raises ApiError 404 if it has no such trial."""
-    row = connection.execute(_TRIAL, {"trial": public_id, "session": session.id}).one_or_none()
+def _turn(connection: Connection, bearer: Bearer, public_id: str, now: datetime) -> _Turn:
+    """A trial of the bearer's session, both locked. Raises ApiError 401, 429, or 404 if there is none.
+
+    On PostgreSQL a session and a trial that were waited for are read as they are after the wait; the trial
+    before it may be read as it was, still open.
+    """
+    row = connection.execute(_TURN, {"hash": bearer.sha256, "public_id": public_id}).one_or_none()
     if row is None:
+        sessions.authenticate(connection, bearer, now)
         raise no_such_trial()
-    key, index, kind, state, concept = row
-    return _TrialRow(key, index, kind, cast(State, state), concept)
+    return _Turn._make(row)
 
 
 def no_such_trial() -> ApiError:
@@ -192,19 +251,22 @@ def no_such_trial() -> ApiError:
     return ApiError(404, "no_such_trial", "This session has no such trial.")
 
 
-def _stored_response(connection: Connection, trial_id: int) -> tuple[str, str, bool] | None:
-    row = connection.execute(_RESPONSE, {"trial": trial_id}).one_or_none()
-    return (row[0], row[1], row[2]) if row else None
+def _first_answer(connection: Connection, definition: Definition, turn: _Turn) -> Stored:
+    """What is stored for a trial that has its response."""
+    uuid, response, dont_know = connection.execute(_RESPONSE, {"trial": turn.trial}).one()
+    progress = sessions.progress(connection, turn.session)
+    feedback = _feedback(definition, turn, response, dont_know)
+    return Stored(uuid, True, progress.answered, progress.total, feedback)
 
 
-def _check_turn(connection: Connection, session: SessionRow, trial: _TrialRow) -> Progress:
-    """How far the session is before this answer. Raises ApiError 409 if it is not this trial's turn."""
-    if session.phase == "finished":
-        raise sessions.has_ended(session)
-    progress = sessions.progress(connection, session.id)
-    if trial.trial_index != progress.next_index:
+def _check_turn(connection: Connection, turn: _Turn) -> None:
+    """Raise ApiError 409 if the session has ended, or it is not this trial's turn."""
+    if turn.phase == "finished":
+        raise sessions.has_ended(turn.outcome)
+    if turn.state in OPEN and turn.before not in OPEN:
+        return
+    if turn.trial_index != sessions.progress(connection, turn.session).next_index:
         raise conflict("out_of_order", "Another picture comes before this one; please reload the page.")
-    return progress
 
 
 def _check_offered(definition: Definition, answer: Answer) -> None:
@@ -217,50 +279,36 @@ def _check_offered(definition: Definition, answer: Answer) -> None:
         raise bad_request("response: this is not one of the alternatives.")
 
 
-def _store(
-    connection: Connection, session: SessionRow, trial: _TrialRow, answer: Answer, now: datetime
-) -> None:
-    values = {**vars(answer), "trial_id": trial.id, "session_id": session.id, "received_at": now}
+def _store(connection: Connection, turn: _Turn, answer: Answer, left: Allowance, now: datetime) -> None:
+    """Store a response and go on: to the next trial, or to the debriefing after the last."""
+    is_last = turn.trial_index == turn.last
+    moved = _moved(turn, transition(turn.state, "respond"), left, now)
+    values = {**vars(answer), **moved, "next_phase": "debrief" if is_last else turn.phase}
     try:
-        connection.execute(_INSERT_RESPONSE, values)
+        _RESPOND.run(connection, values)
     except IntegrityError as error:
+        if "response_uuid" not in reason_of(error):
+            raise
         raise conflict("uuid_in_use", "This response_uuid belongs to another response.") from error
-    connection.execute(_MOVE, {"trial": trial.id, "to": transition(trial.state, "respond")})
-    events.append(connection, session.id, "responded", now, trial.id)
+    if is_last:
+        events.append(connection, turn.session, "debriefed", now)
 
 
-def _go_on(connection: Connection, session: SessionRow, before: Progress, now: datetime) -> None:
-    """After a response: the next trial, or the debriefing if it was the last."""
-    values = {"session": session.id, "at": now}
-    if before.waiting > 1:
-        connection.execute(_SEEN, values)
-    else:
-        connection.execute(_LAST_ANSWERED, values)
-        events.append(connection, session.id, "debriefed", now)
+def _moved(turn: _Turn, to: State, left: Allowance, now: datetime) -> dict[str, Any]:
+    """What the statements that move a trial and note the session's activity need."""
+    return {
+        "session": turn.session,
+        "trial": turn.trial,
+        "to": to,
+        "now": now,
+        "left": left.left,
+        "counted": left.at,
+    }
 
 
-def _feedback(definition: Definition, trial: _TrialRow, response: str, dont_know: bool) -> Feedback | None:
+def _feedback(definition: Definition, trial: _Turn, response: str, dont_know: bool) -> Feedback | None:
     """After practice only: whether the answer is right (a synonym in the lexicon is), and the name."""
     if trial.kind != "practice":
         return None
     judgement = definition.judge(trial.concept, "" if dont_know else response)
     return Feedback(judgement.soft >= 1.0, trial.concept)
-
-
-def image_of(connection: Connection, public_id: str) -> str:
-    """SHA-256 of a trial's picture. Whoever knows a trial's unguessable id may see it.
-
-    Raises ApiError 404.
-    """
-    sha256 = connection.execute(_IMAGE, {"trial": public_id}).scalar_one_or_none()
-    if sha256 is None:
-        raise no_such_trial()
-    return sha256
-
-
-def mask_of(connection: Connection, catalogue: Catalogue, public_id: str) -> str:
-    """SHA-256 of a trial's mask. Raises ApiError 404 if there is no such trial, or it has no mask."""
-    row = connection.execute(_MASK, {"trial": public_id}).one_or_none()
-    if row is None or row[0] is None:
-        raise no_such_trial()
-    return catalogue.definition(connection, row[1]).masks[row[0]]

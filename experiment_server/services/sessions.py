@@ -1,20 +1,49 @@
-"""Finding a session by its token, and where it stands."""
+"""Finding a session by its token, what its token may still do, and where it stands."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, case, func, select
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from experiment_server.errors import ApiError, conflict
 from experiment_server.models import Participant, Session, Study, Trial
+from experiment_server.services import allowance
+from experiment_server.services.allowance import Allowance
 from experiment_server.trials.state import OPEN
 
 #: a token is the session's id, a point, and 256 random bits
-TOKEN = re.compile(r"^([0-9a-f]{24})\.[A-Za-z0-9_-]{43}$")
+TOKEN = re.compile(r"([0-9a-f]{24})\.[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """Who asks: a session's token, and how many requests it may make a minute.
+
+    Raises ApiError 401 "unauthorized" for what cannot be a token, before any database is asked.
+    """
+
+    #: a secret: not shown where the object is printed
+    token: str = field(repr=False)
+    requests_per_minute: int
+
+    def __post_init__(self) -> None:
+        if TOKEN.fullmatch(self.token) is None:
+            raise unauthorized()
+
+    @property
+    def session_id(self) -> str:
+        """The session that the token is, or was, of."""
+        return self.token.partition(".")[0]
+
+    @property
+    def sha256(self) -> str:
+        """What is stored of the token."""
+        return hash_token(self.token)
 
 
 @dataclass(frozen=True)
@@ -62,7 +91,14 @@ _COLUMNS = (
 
 #: statements of the hot path are built once
 _BY_TOKEN = select(*_COLUMNS).where(Session.token_sha256 == bindparam("hash"))
-_BY_TOKEN_LOCKED = _BY_TOKEN.with_for_update(key_share=True)
+_BY_TOKEN_LOCKED = _BY_TOKEN.add_columns(Session.allowance, Session.allowance_at).with_for_update(
+    key_share=True
+)
+_SPEND = (
+    update(Session)
+    .where(Session.id == bindparam("session"))
+    .values(allowance=bindparam("left"), allowance_at=bindparam("counted"))
+)
 _IS_OPEN = Trial.state.in_(OPEN)
 _PROGRESS = select(
     func.count(),
@@ -87,25 +123,62 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def authenticate(connection: Connection, token: str, *, lock: bool) -> SessionRow:
-    """The session that a token belongs to; with ``lock``, nobody else changes it in the meantime.
+def authenticate(connection: Connection, bearer: Bearer, now: datetime) -> SessionRow:
+    """The session that a token belongs to, locked, and one request taken from its allowance.
 
-    Raises ApiError 401: "superseded" if the session was opened again elsewhere, else "unauthorized".
+    Nobody else changes the session until this transaction ends, which must be one that writes. Raises
+    ApiError 401 (see ``refusal``), and 429 "too_many_requests" if nothing is left, which changes nothing.
     """
-    match = TOKEN.match(token)
-    if match is None:
-        raise ApiError(401, "unauthorized", "This request carries no valid session token.")
-    statement = _BY_TOKEN_LOCKED if lock else _BY_TOKEN
-    row = connection.execute(statement, {"hash": hash_token(token)}).one_or_none()
-    if row is not None:
-        return SessionRow(*row)
-    if connection.execute(select(Session.id).where(Session.id == match[1])).first() is None:
-        raise ApiError(401, "unauthorized", "This request carries no valid session token.")
-    raise ApiError(
+    row = connection.execute(_BY_TOKEN_LOCKED, {"hash": bearer.sha256}).one_or_none()
+    if row is None:
+        raise refusal(connection, bearer)
+    *columns, left, at = row
+    session = SessionRow(*columns)
+    spent(connection, session.id, spend(left, at, bearer, now))
+    return session
+
+
+def find(connection: Connection, bearer: Bearer) -> SessionRow:
+    """The session that a token belongs to, neither locked nor counted: for what must lock its study first.
+
+    Raises ApiError 401 (see ``refusal``).
+    """
+    row = connection.execute(_BY_TOKEN, {"hash": bearer.sha256}).one_or_none()
+    if row is None:
+        raise refusal(connection, bearer)
+    return SessionRow(*row)
+
+
+def spend(left: float | None, at: datetime | None, bearer: Bearer, now: datetime) -> Allowance:
+    """What an allowance is after one more request; nothing is stored. Raises ApiError 429."""
+    before = None if left is None or at is None else Allowance(left, at)
+    after = allowance.spend(before, now, bearer.requests_per_minute)
+    if isinstance(after, Allowance):
+        return after
+    raise allowance.exhausted(
+        "too_many_requests", "This session made too many requests; please wait a moment.", after
+    )
+
+
+def spent(connection: Connection, session_id: str, after: Allowance) -> None:
+    """Store what is left of a session's allowance."""
+    connection.execute(_SPEND, {"session": session_id, "left": after.left, "counted": after.at})
+
+
+def refusal(connection: Connection, bearer: Bearer) -> ApiError:
+    """Why a token is not in force: "superseded" if its session was opened again, else "unauthorized"."""
+    if connection.execute(select(Session.id).where(Session.id == bearer.session_id)).first() is None:
+        return unauthorized()
+    return ApiError(
         401,
         "superseded",
         "This study was opened again in another window; please go on there, or reload here.",
     )
+
+
+def unauthorized() -> ApiError:
+    """The request's token is none, or of no session."""
+    return ApiError(401, "unauthorized", "This request carries no valid session token.")
 
 
 def by_id(connection: Connection, session_id: str) -> SessionRow:
@@ -129,9 +202,9 @@ def standing(connection: Connection, session: SessionRow) -> Standing:
     return Standing(session, name, title, kind, progress(connection, session.id))
 
 
-def has_ended(session: SessionRow) -> ApiError:
-    """The refusal of anything that would go on with a session that has ended."""
-    if session.outcome == "abandoned":
+def has_ended(outcome: str | None) -> ApiError:
+    """The refusal of anything that would go on with a session that has ended in this way."""
+    if outcome == "abandoned":
         return conflict("session_abandoned", ABANDONED)
     return conflict("session_finished", "This session has ended; thank you for taking part.")
 

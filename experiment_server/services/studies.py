@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,8 @@ from experiment_server.models.session import OUTCOMES
 from stimuli.errors import UserError
 from stimuli.files import make_folder, replacing
 
+#: what a study can be called: see design/study_file.py; nothing else is looked for
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 #: a place is taken by a session that goes on or was completed
 TAKES_A_PLACE = or_(Session.outcome.is_(None), Session.outcome == "completed")
 
@@ -37,6 +40,7 @@ class Catalogue:
 
 def copy_images(images: Mapping[str, Path], folder: Path) -> None:
     """Copy pictures to ``<folder>/<sha256>.png``; one that is there already is left as it is."""
+    make_folder(folder.parent, private=True)
     make_folder(folder)
     for sha256, source in images.items():
         target = folder / f"{sha256}.png"
@@ -133,7 +137,9 @@ class StudyRow:
 
 
 def find(connection: Connection, name: str) -> StudyRow | None:
-    """The study of this name; None if there is none."""
+    """The study of this name; None if there is none, or if it is no name (NUL, for instance)."""
+    if not NAME.fullmatch(name):
+        return None
     columns = (Study.id, Study.name, Study.title, Study.seed, Study.places, Study.status)
     row = connection.execute(select(*columns).where(Study.name == name)).one_or_none()
     return None if row is None else StudyRow(*row)

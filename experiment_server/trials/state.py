@@ -8,6 +8,9 @@
 A response proves that the picture was shown, so ``respond`` is taken from ``assigned`` too: the
 notice of the presentation may have been lost on the way. That notice may also come late; it never
 moves a trial back.
+
+When a participant has vanished, the picture that was looked at times out and those not yet shown are
+abandoned; when one withdraws, all of them are abandoned, for nobody ran out of time.
 """
 
 from __future__ import annotations
@@ -23,6 +26,11 @@ EVENTS: Final[tuple[TrialEvent, ...]] = ("present", "respond", "time_out", "aban
 OPEN: Final[tuple[State, ...]] = ("assigned", "presented")
 #: states that nothing leaves
 CLOSED: Final[tuple[State, ...]] = ("responded", "timed_out", "abandoned")
+
+#: what ends an open trial when its session was idle for too long
+VANISHED: Final[dict[State, TrialEvent]] = {"assigned": "abandon", "presented": "time_out"}
+#: what ends an open trial when its participant withdraws
+WITHDREW: Final[dict[State, TrialEvent]] = {"assigned": "abandon", "presented": "abandon"}
 
 _MOVES: Final[dict[tuple[State, TrialEvent], State]] = {
     ("assigned", "present"): "presented",

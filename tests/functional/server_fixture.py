@@ -12,8 +12,8 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ import flask
 import psycopg
 import pytest
 import requests
+from pydantic import SecretStr
 from sqlalchemy import Engine
 from werkzeug.datastructures import Headers
 
@@ -32,11 +33,12 @@ from experiment_server.design.freeze import freeze
 from experiment_server.migrations import schema
 from experiment_server.models.database import connect, writing
 from experiment_server.services import studies
-from experiment_server.settings import Settings
+from experiment_server.settings import PREFIX, Settings
 from stimuli.files import sha256_of_bytes
 from tests.functional.study_files import STUDY_TOML, make_study
 
 ROOT = Path(__file__).parents[2]
+MANAGE = (sys.executable, str(ROOT / "manage.py"))
 START = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 SECRET = "0123456789abcdef" * 4
 
@@ -279,22 +281,32 @@ class RunningServer:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The environment of a process that uses these settings."""
-    assert settings.secret_key is not None
-    return {
-        **os.environ,
-        "INTERPSCORE_DATA_DIR": str(settings.data_dir),
-        "INTERPSCORE_DATABASE_URL": settings.url,
-        "INTERPSCORE_SECRET_KEY": settings.secret_key.get_secret_value(),
+    given = settings.model_dump(exclude_unset=True, exclude_none=True)
+    plain = {
+        f"{PREFIX}{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in given.items()
     }
+    return {**os.environ, **plain, "INTERPSCORE_DATABASE_URL": settings.url}
 
 
 @contextmanager
-def running_server(settings: Settings, *options: str) -> Iterator[RunningServer]:
-    """Run ``manage.py serve`` on a free port while the block runs, and kill it after."""
-    command = [sys.executable, str(ROOT / "manage.py"), "serve", "--port", "0", *options]
-    process = subprocess.Popen(
-        command, env=environment(settings), stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+def running_server(
+    settings: Settings, *options: str, log: Path | None = None, program: Sequence[str] = MANAGE
+) -> Iterator[RunningServer]:
+    """Run ``manage.py serve`` on a free port while the block runs, and kill it after.
+
+    ``log``: the file for what it writes to standard error. ``program`` stands for manage.py.
+    """
+    command = [*program, "serve", "--port", "0", *options]
+    with ExitStack() as opened:
+        process = subprocess.Popen(
+            command,
+            env=environment(settings),
+            stdout=subprocess.PIPE,
+            stderr=None if log is None else opened.enter_context(log.open("a")),
+            text=True,
+            start_new_session=True,
+        )
     try:
         assert process.stdout is not None
         found = re.search(r"http://[^/;\s]+", process.stdout.readline())

@@ -6,6 +6,7 @@ import json
 import shutil
 import stat
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,14 @@ from commands.db import db
 from commands.study import study
 from experiment_server.design.definition import Credit, Definition
 from experiment_server.design.freeze import freeze
+from experiment_server.migrations import schema
 from experiment_server.models import Stimulus, Study, StudyCondition
 from experiment_server.models.database import connect, reading
 from experiment_server.services import studies
 from experiment_server.settings import Settings
 from stimuli.errors import UserError
 from stimuli.files import sha256_of_bytes, sha256_of_file
-from stimuli.manifest import read_manifest
+from stimuli.manifest import read_manifest, write_manifest
 from tests.functional.server_fixture import create_from, environment
 from tests.functional.study_files import STUDY_TOML
 
@@ -195,6 +197,25 @@ def test_a_study_that_its_stimuli_cannot_do_is_refused(file: Path, old: str, new
     assert found == said
 
 
+def test_a_source_of_two_concepts_is_refused(file: Path) -> None:
+    """A participant would see it twice, and know what to look for."""
+    folder = file.parent / "stimuli"
+    rows = read_manifest(folder)
+    shared = next(row.source for row in rows if row.concept == "rocket")
+    of_teapot = next(row.source for row in rows if row.concept == "teapot")
+    changed = [replace(row, source=shared) if row.source == of_teapot else row for row in rows]
+    write_manifest(folder, changed, force=True)
+    with pytest.raises(UserError) as caught:
+        freeze(file)
+    first, second = (
+        row.concept for row in sorted(changed, key=lambda row: row.stimulus) if row.source == shared
+    )
+    assert str(caught.value) == (
+        f"the study file {file}: the source {shared} shows both {first!r} and {second!r}, and would be seen "
+        "twice; leave out one of these concepts, or correct the manifest"
+    )
+
+
 def test_stimuli_that_are_not_there_are_said(file: Path) -> None:
     folder = file.parent / "stimuli"
     image = folder / read_manifest(folder)[0].image
@@ -248,7 +269,11 @@ def test_the_database_is_set_up_by_its_command(settings: Settings) -> None:
     with pytest.raises(UserError, match="there is no study database at sqlite:"):
         manage(settings, "list")
     run = CliRunner()
-    for said in ("The database is at revision 0001.\n", "The database is at revision 0001 already.\n"):
+    newest = schema.newest()
+    for said in (
+        f"The database is at revision {newest}.\n",
+        f"The database is at revision {newest} already.\n",
+    ):
         result = run.invoke(db, ["upgrade"], env=environment(settings), catch_exceptions=False)
         assert result.output == said
     assert manage(settings, "list").output == "There is no study yet.\n"
@@ -256,9 +281,7 @@ def test_the_database_is_set_up_by_its_command(settings: Settings) -> None:
 
 def test_a_folder_that_cannot_be_written_to_is_said(settings: Settings, file: Path) -> None:
     settings.data_dir.write_text("a file where the folder should be")
-    with pytest.raises(
-        UserError, match=r"^cannot write to the folder .*data/images \(.*\); choose another one"
-    ):
+    with pytest.raises(UserError, match=r"^cannot write to the folder .*/data \(.*\); choose another one"):
         manage(settings, "create", str(file))
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, func, inspect, select, text
 
 from experiment_server.migrations import schema
@@ -63,6 +65,16 @@ def test_even_the_checks_and_the_names_are_those_of_the_models(engine: Engine) -
     schema.downgrade(engine, "base")
     Base.metadata.create_all(engine)
     assert migrated == described(engine)
+
+
+def test_each_file_is_named_after_its_revision_and_they_form_one_line() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(schema.HERE))
+    scripts = list(ScriptDirectory.from_config(config).walk_revisions())
+    names = [Path(script.path).name for script in scripts]
+    assert [name[:4] for name in names] == [script.revision for script in scripts]
+    assert [script.revision for script in scripts] == sorted((one.revision for one in scripts), reverse=True)
+    assert schema.newest() == scripts[0].revision
 
 
 def test_up_and_down_again(engine: Engine) -> None:

@@ -9,6 +9,9 @@ import pytest
 from stimuli.errors import UserError
 from stimuli.files import make_folder, replacing, sha256_of_bytes, sha256_of_file
 
+#: every write to it fails for want of space
+FULL = Path("/dev/full")
+
 
 def test_a_finished_block_leaves_the_file_and_nothing_else(tmp_path: Path) -> None:
     with replacing(tmp_path / "new" / "out.txt") as temporary:
@@ -28,6 +31,19 @@ def test_a_failed_block_leaves_what_was_there(tmp_path: Path) -> None:
     out.write_text("before", encoding="utf-8")
     with pytest.raises(RuntimeError, match="stopped"):
         _fail_halfway(out)
+    assert out.read_text(encoding="utf-8") == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no device that is always full")
+def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+    out.write_text("before", encoding="utf-8")
+    with pytest.raises(UserError) as error, replacing(out, force=True):
+        FULL.write_text("more", encoding="utf-8")
+    assert str(error.value) == (
+        f"cannot write {out} (No space left on device); make room on its disk, or name another place"
+    )
     assert out.read_text(encoding="utf-8") == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
 
