@@ -7,8 +7,12 @@ connections after it was forked.
 from __future__ import annotations
 
 import errno
+import os
+import resource
+import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +23,7 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.http.errors import NoMoreData, ParseException  # type: ignore[import-untyped]
 
 from experiment_server.app import create_app
+from experiment_server.connections import PatientWorker, prepare
 from experiment_server.errors import bad_request
 from experiment_server.settings import Settings
 from stimuli.errors import UserError
@@ -29,6 +34,24 @@ THREADS = 4
 GRACE_SECONDS = 20
 #: connections that wait for a worker
 BACKLOG = 1024
+#: connections that one worker keeps open
+CONNECTIONS = 1000
+#: how long an idle connection is kept: longer than a participant looks at a picture and answers
+KEEP_SECONDS = 30
+#: how long a worker may not answer the process that listens before it is replaced
+STUCK_SECONDS = 30
+#: files that a worker needs beside its connections: the database, pictures, the log
+OTHER_FILES = 100
+#: the longest request line and header, in bytes, and how many headers
+LIMITS = {"limit_request_line": 4094, "limit_request_field_size": 8190, "limit_request_fields": 64}
+#: no header tells gunicorn the scheme, the path or the address; what proxies say is security.py's alone
+NO_FORWARDING: dict[str, Any] = {
+    "forwarded_allow_ips": "",
+    "secure_scheme_headers": {},
+    "forwarder_headers": "",
+    "header_map": "drop",
+    "proxy_protocol": "off",
+}
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -37,12 +60,24 @@ def listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
+        prepare(listener)
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise UserError(_why_not(host, port, error)) from error
     return listener
+
+
+def connections_allowed() -> int:
+    """Connections that a worker may keep open; this process's limit on open files is raised if need be."""
+    wanted = CONNECTIONS + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return CONNECTIONS
+    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, soft - OTHER_FILES)
 
 
 def address_of(listener: socket.socket) -> str:
@@ -94,6 +129,26 @@ def _kind_of_error() -> str:
     return "unknown" if kind is None else kind.__name__
 
 
+class Lifeline:
+    """Ends the workers at once when the process that listens is killed.
+
+    A worker that outlived it would hold the port for seconds, and the server could not be started again.
+    Made in that process, which alone keeps one end of a pipe open: the other end tells when it is gone.
+    """
+
+    def __init__(self) -> None:
+        self._tells, self._kept_open = os.pipe()
+
+    def hold(self, _arbiter: Any, _worker: Any) -> None:
+        """Call this in a worker, after it was forked."""
+        os.close(self._kept_open)
+        threading.Thread(target=self._end_with_it, daemon=True).start()
+
+    def _end_with_it(self) -> None:
+        os.read(self._tells, 1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Serving(BaseApplication):  # type: ignore[misc]
     """gunicorn, told what to do by arguments and by nothing else."""
 
@@ -108,14 +163,20 @@ class Serving(BaseApplication):  # type: ignore[misc]
         self.options: dict[str, Any] = {
             "bind": [f"fd://{listener.fileno()}"],
             "workers": workers,
-            "worker_class": "gthread",
+            "worker_class": PatientWorker,
             "threads": THREADS,
+            "worker_connections": connections_allowed(),
+            "keepalive": KEEP_SECONDS,
+            "timeout": STUCK_SECONDS,
             "graceful_timeout": GRACE_SECONDS,
             "backlog": BACKLOG,
             "loglevel": "warning",
             "logger_class": DiscreetLogger,
             "control_socket_disable": True,
             "proc_name": "interpscore",
+            **LIMITS,
+            **NO_FORWARDING,
+            "post_fork": Lifeline().hold,
             "when_ready": lambda _arbiter: ready(),
         }
         super().__init__()

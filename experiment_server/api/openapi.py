@@ -15,9 +15,13 @@ from experiment_server.api import schemas
 from experiment_server.api.operation import Operation
 
 REFERENCE = "#/components/schemas/{model}"
+#: refusals that say after how many seconds the same request may succeed
+RETRYABLE = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+RETRY_AFTER = {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}}
 PARAMETERS = {
     "study": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$"},
     "trial": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    "picture": {"type": "string", "pattern": "^[0-9a-f]{128}$"},
 }
 
 
@@ -60,12 +64,14 @@ def _operation(rule: Rule, operation: Operation) -> dict[str, Any]:
     }
     if operation.body is not None:
         content = {"application/json": {"schema": _reference(operation.body)}}
-        described["requestBody"] = {"required": True, "content": content}
+        described["requestBody"] = {"required": operation.body is not schemas.EmptyBody, "content": content}
     return described
 
 
 def _reply(status: int, kind: type[BaseModel] | str | None) -> dict[str, Any]:
     described: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+    if status in RETRYABLE:
+        described["headers"] = RETRY_AFTER
     if isinstance(kind, str):
         described["content"] = {kind: {}}
     elif kind is not None:

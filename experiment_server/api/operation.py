@@ -13,13 +13,16 @@ from pydantic import BaseModel, ValidationError
 from experiment_server.api.schemas import Body
 from experiment_server.errors import bad_request
 
-PNG = "image/png"
+#: what may be refused of a request with a body, and of one with a token, whatever it asks
+BODY_ERRORS = (400, 403, 413)
+TOKEN_ERRORS = (401, 429, 503)
+
 View = Callable[..., flask.Response]
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One endpoint: its request's body, its replies by status (a model, PNG or None), its error statuses."""
+    """One endpoint: its body, its replies by status (a model, a media type or None), its error statuses."""
 
     summary: str
     body: type[Body] | None
@@ -38,8 +41,12 @@ def operation(
     token: bool = True,
     query: tuple[dict[str, Any], ...] = (),
 ) -> Callable[[View], View]:
-    """Describe a view. One with a body is handed it, checked, as the argument ``body``."""
-    described = Operation(summary, body, replies, errors, token, query)
+    """Describe a view. One with a body is handed it, checked, as the argument ``body``.
+
+    ``errors``: what it may refuse beside what its body and its token may be refused for.
+    """
+    every = {*errors, *(BODY_ERRORS if body else ()), *(TOKEN_ERRORS if token else ())}
+    described = Operation(summary, body, replies, tuple(sorted(every)), token, query)
 
     def decorate(view: View) -> View:
         @wraps(view)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from experiment_server.api import schemas
 from experiment_server.design.definition import Definition
+from experiment_server.pictures import Pictures
 from experiment_server.services.run_trial import NextTrial, Stored
 from experiment_server.services.sessions import ABANDONED, Standing
 
@@ -40,16 +41,15 @@ def _completion(definition: Definition, standing: Standing) -> schemas.Completio
     )
 
 
-def present_trial(definition: Definition, trial: NextTrial) -> schemas.Trial:
+def present_trial(definition: Definition, pictures: Pictures, trial: NextTrial) -> schemas.Trial:
     """A trial before its answer: nothing of it names the concept."""
     shown = definition.design.presentation
-    address = f"/api/v1/trials/{trial.public_id}"
     return schemas.Trial(
         trial=trial.public_id,
         index=trial.index,
         practice=trial.practice,
-        image=f"{address}/image",
-        mask=f"{address}/mask" if trial.has_mask else None,
+        image=pictures.address(trial.public_id, trial.image),
+        mask=None if trial.mask is None else pictures.address(trial.public_id, trial.mask),
         fixation_ms=shown.fixation_ms,
         exposure_ms=shown.exposure_ms,
         mask_ms=shown.mask_ms,

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 #: bytes of JSON that a browser may add to a response
 CLIENT_BYTES = 2000
@@ -45,9 +46,24 @@ def _small(client: dict[str, Any]) -> dict[str, Any]:
     return client
 
 
-ProlificId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_no_nul)]
-AnswerText = Annotated[str, Field(max_length=200), AfterValidator(_no_nul)]
+#: what ``_no_nul`` accepts, and the form of a real Prolific ID, as the OpenAPI document writes them
+NO_NUL = {"pattern": r"^[^\u0000]*$"}
+PROLIFIC_FORM = {"pattern": "^[0-9a-fA-F]{24}$"}
+
+ProlificId = Annotated[
+    str, Field(min_length=1, max_length=128, json_schema_extra=NO_NUL), AfterValidator(_no_nul)
+]
+AnswerText = Annotated[str, Field(max_length=200, json_schema_extra=NO_NUL), AfterValidator(_no_nul)]
 Milliseconds = Annotated[float, Field(ge=0, le=DAY_MS, allow_inf_nan=False)]
+
+#: the two kinds of response, as the OpenAPI document tells them apart
+ANSWERED: JsonDict = {"properties": {"dont_know": {"const": False}}}
+NOT_KNOWN: JsonDict = {"properties": {"response": {"const": ""}}}
+
+
+def _needed(key: str) -> JsonDict:
+    """A JSON schema of objects that have a text there."""
+    return {"required": [key], "properties": {key: {"type": "string"}}}
 
 
 class Body(BaseModel):
@@ -59,7 +75,9 @@ class Body(BaseModel):
 class ArriveBody(Body):
     """Who arrives: a Prolific participant, or a visitor by a UUID that the browser keeps."""
 
-    prolific_pid: ProlificId | None = None
+    model_config = ConfigDict(json_schema_extra={"anyOf": [_needed("prolific_pid"), _needed("visitor")]})
+
+    prolific_pid: Annotated[ProlificId, Field(json_schema_extra=PROLIFIC_FORM)] | None = None
     prolific_study_id: ProlificId | None = None
     prolific_session_id: ProlificId | None = None
     visitor: UUID | None = None
@@ -83,6 +101,8 @@ class EmptyBody(Body):
 
 class ResponseBody(Body):
     """An answer and its measurements; null where the browser could not measure."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [ANSWERED, NOT_KNOWN]})
 
     response_uuid: UUID
     response: AnswerText

@@ -5,6 +5,7 @@ Each request is one transaction, which is committed before the reply is sent.
 
 from __future__ import annotations
 
+import logging
 import re
 
 import flask
@@ -12,16 +13,17 @@ from sqlalchemy import Connection
 
 from experiment_server.api import schemas
 from experiment_server.api.openapi import document
-from experiment_server.api.operation import PNG, operation, reply
+from experiment_server.api.operation import operation, reply
 from experiment_server.api.present import present_state, present_stored, present_trial
 from experiment_server.context import server
 from experiment_server.errors import ApiError, bad_request
-from experiment_server.models.database import reading, writing
-from experiment_server.services import enrol, identities, run_trial, sessions, studies
+from experiment_server.models.database import writing
+from experiment_server.pictures import CACHE_CONTROL, PNG
+from experiment_server.services import arrivals, enrol, identities, run_trial, sessions
 
+log = logging.getLogger(__name__)
 blueprint = flask.Blueprint("api", __name__, url_prefix="/api/v1")
 
-STUDY_NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 TRIAL_ID = re.compile(r"^[0-9a-f]{32}$")
 #: how Prolific writes the ids of its participants, studies and submissions
 PROLIFIC_ID = re.compile(r"[0-9a-f]{24}")
@@ -33,10 +35,11 @@ LIMIT = {
 }
 
 
-def token() -> str:
-    """The bearer token of this request; empty if there is none."""
+def bearer() -> sessions.Bearer:
+    """Who asks. Raises ApiError 401 if the request carries no token."""
     scheme, _, value = flask.request.headers.get("Authorization", "").partition(" ")
-    return value.strip() if scheme.lower() == "bearer" else ""
+    token = value.strip() if scheme.lower() == "bearer" else ""
+    return sessions.Bearer(token, server().settings.requests_per_minute)
 
 
 def trial_id(text: str) -> str:
@@ -44,11 +47,6 @@ def trial_id(text: str) -> str:
     if not TRIAL_ID.match(text):
         raise run_trial.no_such_trial()
     return text
-
-
-def state_reply(connection: Connection, session: sessions.SessionRow) -> flask.Response:
-    """A session's state."""
-    return reply(_state(connection, session))
 
 
 def _state(connection: Connection, session: sessions.SessionRow) -> schemas.State:
@@ -61,18 +59,25 @@ def _state(connection: Connection, session: sessions.SessionRow) -> schemas.Stat
     "Arrive at a study: open a session, or resume the one that this participant has.",
     {201: schemas.Arrived, 200: schemas.Arrived},
     body=schemas.ArriveBody,
-    errors=(400, 404, 409, 413, 503),
+    errors=(404, 409, 429, 503),
     token=False,
 )
 def arrive(study: str, body: schemas.ArriveBody) -> flask.Response:
     """201 for a new session, 200 for one that is resumed; an older token of it no longer holds."""
-    if not STUDY_NAME.match(study):
-        raise studies.no_such_study()
     here = server()
     with writing(here.engine) as connection:
         arrived = enrol.arrive(connection, here.catalogue, here.key, study, _arrival(body), here.clock())
+        if arrived.created:
+            _count_arrival(connection)
         state = _state(connection, arrived.session)
     return reply(schemas.Arrived(token=arrived.token, state=state), 201 if arrived.created else 200)
+
+
+def _count_arrival(connection: Connection) -> None:
+    """Raise ApiError 429 for one too many from this address: the session is then not opened after all."""
+    here = server()
+    most = here.settings.arrivals_per_minute
+    arrivals.count(connection, here.key, flask.request.remote_addr, most, here.clock())
 
 
 def _arrival(body: schemas.ArriveBody) -> identities.Arrival:
@@ -84,7 +89,8 @@ def _arrival(body: schemas.ArriveBody) -> identities.Arrival:
         message = "The link you followed is not complete; please open the study from Prolific again."
         raise ApiError(400, "incomplete_link", message)
     study, session = _prolific_id(body.prolific_study_id), _prolific_id(body.prolific_session_id)
-    return identities.Arrival("prolific", pid, study, session)
+    vault = identities.vault_of(server().settings)
+    return identities.Arrival("prolific", pid, study, session, vault)
 
 
 def _prolific_id(text: str | None) -> str | None:
@@ -94,11 +100,13 @@ def _prolific_id(text: str | None) -> str | None:
 
 
 @blueprint.get("/session")
-@operation("Where the session stands.", {200: schemas.State}, errors=(401, 503))
+@operation("Where the session stands.", {200: schemas.State})
 def session_state() -> flask.Response:
     """The session's state."""
-    with reading(server().engine) as connection:
-        return state_reply(connection, sessions.authenticate(connection, token(), lock=False))
+    here, who = server(), bearer()
+    with writing(here.engine) as connection:
+        state = _state(connection, sessions.authenticate(connection, who, here.clock()))
+    return reply(state)
 
 
 @blueprint.post("/session/consent")
@@ -106,13 +114,13 @@ def session_state() -> flask.Response:
     "Agree to take part, which allocates the trials, or refuse, which ends the session.",
     {200: schemas.State},
     body=schemas.ConsentBody,
-    errors=(400, 401, 409, 413, 503),
+    errors=(409,),
 )
 def consent(body: schemas.ConsentBody) -> flask.Response:
     """Note the decision; saying the same again changes nothing."""
-    here = server()
+    here, who = server(), bearer()
     with writing(here.engine) as connection:
-        session = enrol.consent(connection, here.catalogue, token(), body.consented, here.clock())
+        session = enrol.consent(connection, here.catalogue, who, body.consented, here.clock())
         state = _state(connection, session)
     return reply(state)
 
@@ -121,15 +129,15 @@ def consent(body: schemas.ConsentBody) -> flask.Response:
 @operation(
     "The next trials without an answer, in order.",
     {200: schemas.Trials},
-    errors=(400, 401, 409, 503),
+    errors=(400, 409),
     query=(LIMIT,),
 )
 def next_trials() -> flask.Response:
     """At most ``limit`` trials; an empty list when all are answered."""
-    here = server()
-    with reading(here.engine) as connection:
-        definition, trials = run_trial.next_trials(connection, here.catalogue, token(), _limit())
-    return reply(schemas.Trials(trials=[present_trial(definition, trial) for trial in trials]))
+    here, who, limit = server(), bearer(), _limit()
+    with writing(here.engine) as connection:
+        definition, trials = run_trial.next_trials(connection, here.catalogue, who, limit, here.clock())
+    return reply(schemas.Trials(trials=[present_trial(definition, here.pictures, one) for one in trials]))
 
 
 def _limit() -> int:
@@ -139,29 +147,22 @@ def _limit() -> int:
     return int(text)
 
 
-@blueprint.get("/trials/<trial>/image")
-@operation("A trial's picture.", {200: PNG}, errors=(404, 503), token=False)
-def image(trial: str) -> flask.Response:
-    """The picture. Its address is unguessable and needs no token, so that a page can preload it."""
-    with reading(server().engine) as connection:
-        sha256 = run_trial.image_of(connection, trial_id(trial))
-    return _picture(sha256)
+@blueprint.get("/pictures/<picture>")
+@operation("A trial's picture or mask.", {200: PNG}, errors=(404, 503), token=False)
+def picture(picture: str) -> flask.Response:
+    """The picture. Its address is unguessable and needs no token, so that a page can preload it.
 
-
-@blueprint.get("/trials/<trial>/mask")
-@operation("The mask that follows a trial's picture.", {200: PNG}, errors=(404, 503), token=False)
-def mask(trial: str) -> flask.Response:
-    """The mask; 404 for a trial without one."""
-    here = server()
-    with reading(here.engine) as connection:
-        sha256 = run_trial.mask_of(connection, here.catalogue, trial_id(trial))
-    return _picture(sha256)
-
-
-def _picture(sha256: str) -> flask.Response:
-    path = server().settings.images_dir / f"{sha256}.png"
-    response = flask.Response(path.read_bytes(), mimetype=PNG)
-    response.headers["Cache-Control"] = "private, max-age=3600"
+    ``PicturesFirst`` answers the requests that succeed.
+    """
+    try:
+        data = server().pictures.read(picture)
+    except OSError as error:
+        path, reason = error.filename, error.strerror
+        log.error("cannot read the picture %s (%s); restore it from your backup", path, reason)
+        message = "This picture cannot be shown at the moment; please try again."
+        raise ApiError(503, "picture_unavailable", message, retryable=True) from error
+    response = flask.Response(data, mimetype=PNG)
+    response.headers["Cache-Control"] = CACHE_CONTROL
     return response
 
 
@@ -170,14 +171,14 @@ def _picture(sha256: str) -> flask.Response:
     "Say that the picture was shown.",
     {204: None},
     body=schemas.EmptyBody,
-    errors=(400, 401, 404, 413, 503),
+    errors=(404,),
 )
 def presented(trial: str, body: schemas.EmptyBody) -> flask.Response:
     """Only the first notice counts."""
     del body
-    here = server()
+    here, who, which = server(), bearer(), trial_id(trial)
     with writing(here.engine) as connection:
-        run_trial.presented(connection, token(), trial_id(trial), here.clock())
+        run_trial.presented(connection, who, which, here.clock())
     return flask.Response(status=204)
 
 
@@ -186,14 +187,14 @@ def presented(trial: str, body: schemas.EmptyBody) -> flask.Response:
     "Answer the next trial.",
     {200: schemas.Responded},
     body=schemas.ResponseBody,
-    errors=(400, 401, 404, 409, 413, 503),
+    errors=(404, 409),
 )
 def respond(trial: str, body: schemas.ResponseBody) -> flask.Response:
     """Durable when the reply arrives. Sent again, the first answer stands and is returned."""
-    here = server()
+    here, who, which = server(), bearer(), trial_id(trial)
     answer = run_trial.Answer(**{**dict(body), "response_uuid": str(body.response_uuid)})
     with writing(here.engine) as connection:
-        stored = run_trial.respond(connection, here.catalogue, token(), trial_id(trial), answer, here.clock())
+        stored = run_trial.respond(connection, here.catalogue, who, which, answer, here.clock())
     return reply(present_stored(trial, stored))
 
 
@@ -202,14 +203,14 @@ def respond(trial: str, body: schemas.ResponseBody) -> flask.Response:
     "Finish a session whose trials are all answered.",
     {200: schemas.State},
     body=schemas.EmptyBody,
-    errors=(400, 401, 409, 413, 503),
+    errors=(409,),
 )
 def finish(body: schemas.EmptyBody) -> flask.Response:
     """The state, with the completion code."""
     del body
-    here = server()
+    here, who = server(), bearer()
     with writing(here.engine) as connection:
-        state = _state(connection, enrol.finish(connection, token(), here.clock()))
+        state = _state(connection, enrol.finish(connection, who, here.clock()))
     return reply(state)
 
 
@@ -218,14 +219,13 @@ def finish(body: schemas.EmptyBody) -> flask.Response:
     "Withdraw from the study.",
     {200: schemas.State},
     body=schemas.EmptyBody,
-    errors=(400, 401, 413, 503),
 )
 def withdraw(body: schemas.EmptyBody) -> flask.Response:
     """The state, with the code for those who withdrew. A session that has ended stays as it is."""
     del body
-    here = server()
+    here, who = server(), bearer()
     with writing(here.engine) as connection:
-        state = _state(connection, enrol.withdraw(connection, token(), here.clock()))
+        state = _state(connection, enrol.withdraw(connection, who, here.clock()))
     return reply(state)
 
 

@@ -44,7 +44,7 @@ def references(value: Any) -> Iterator[str]:
 
 def test_each_route_is_described(described: dict[str, Any]) -> None:
     assert described["openapi"] == "3.1.0"
-    assert len(described["routes"]) == 11
+    assert len(described["routes"]) == 10
     paths = {(path, method) for path, item in described["paths"].items() for method in item}
     assert paths == described["routes"]
 
@@ -83,8 +83,20 @@ def test_requests_are_bounded(described: dict[str, Any]) -> None:
 
 def test_every_code_that_the_server_gives_is_on_the_page() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "experiment_server").rglob("*.py"))
-    given = set(re.findall(r'conflict\(\s*"(\w+)"', source)) | set(
-        re.findall(r'ApiError\(\s*\d+,\s*"(\w+)"', source)
-    )
+    given = set(re.findall(r'(?:conflict|exhausted|ApiError)\(\s*(?:\d+,\s*)?"(\w+)"', source))
     assert len(given) > 12
     assert not [code for code in given if f"`{code}`" not in PAGE]
+
+
+def test_a_refusal_that_may_be_repeated_says_when(described: dict[str, Any]) -> None:
+    replies = [
+        (status, reply)
+        for item in described["paths"].values()
+        for operation in item.values()
+        for status, reply in operation["responses"].items()
+    ]
+    assert {status for status, reply in replies if "Retry-After" in reply.get("headers", {})} == {
+        "429",
+        "503",
+    }
+    assert all("headers" in reply for status, reply in replies if status in ("429", "503"))
