@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stimuli": ("commands.stimuli:stimuli", "Build degraded stimuli from a folder of pictures."),
     "study": ("commands.study:study", "Check, create and look at studies."),
     "serve": ("commands.serve:serve", "Serve the participants' pages."),
+    "worker": ("commands.worker:worker", "Give back places that were left; run the jobs."),
+    "jobs": ("commands.jobs:jobs", "Let the worker make exports, reports and scores."),
     "simulate": ("commands.simulate:simulate", "Let simulated participants do a study over HTTP."),
     "answers": ("commands.answers:answers", "Judge typed answers."),
     "activations": ("commands.activations:activations", "Extract unit activations; choose units."),

@@ -10,6 +10,7 @@ import click
 
 from commands.database import study_database
 from commands.options import force_option, json_option, quiet_option, say
+from experiment_server.services.identities import vault_of
 from experiment_server.settings import load_settings
 from exports.activations import open_activations
 from exports.datasets import FORMATS, export_study
@@ -70,6 +71,7 @@ def export(
             formats=(form,) if form else FORMATS,
             activations=activations,
             manifest=manifest,
+            vault=vault_of(settings),
             force=force,
         )
     counts = summary["counts"]

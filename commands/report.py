@@ -8,6 +8,7 @@ import click
 
 from commands.database import study_database
 from commands.options import force_option, json_option, quiet_option, say
+from experiment_server.services.identities import vault_of
 from experiment_server.settings import load_settings
 from exports.activations import open_activations
 from exports.report.build import Sources, write_report
@@ -64,7 +65,8 @@ def report(
     wanted = list(dict.fromkeys(units.values()))
     activations = open_activations(store, wanted, layer, preprocess, weights) if store else None
     settings = load_settings()
-    sources = Sources(settings.images_dir, results, activations, units, clusters, manifest)
+    vault = vault_of(settings)
+    sources = Sources(settings.images_dir, results, activations, units, clusters, manifest, vault)
     with study_database(settings) as engine:
         summary = write_report(engine, study, out, sources, force=force)
     say(summary, f"the report is {out} ({summary['bytes'] / 1e6:.1f} MB)", quiet=quiet, as_json=as_json)

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from commands.options import force_option, json_option, progress, quiet_option
+from exports.spreadsheets import safe_for_spreadsheets
 from scoring.images import gather, listed
 from scoring.interpscore import RESULT_COLUMNS, UNKNOWN_WEIGHTS, Labels, Settings, score_pairs
 from scoring.neuron_map import Pair, read_neuron_map
@@ -169,7 +170,7 @@ def score(paths: tuple[Path, ...], quiet: bool, as_json: bool, force: bool, **op
     rows = list(progress(scored, "pairs", len(pairs), quiet=quiet or as_json))
     table = pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
     with replacing(results, force=force) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+        safe_for_spreadsheets(table).to_csv(temporary, index=False, lineterminator="\n")
     _tell(table, results, trials.notes, settings, quiet, as_json)
 
 
@@ -252,14 +253,16 @@ def _exclusions(frame: pd.DataFrame) -> tuple[str, ...]:
 def _study(pairs: Sequence[Pair], loaded: LoadedModel | None, options: dict[str, Any]) -> Trials:
     """Take the rows of a study, with activations from the store and roles from its definition."""
     from commands.database import study_database
+    from experiment_server.services.identities import vault_of
     from experiment_server.settings import load_settings
     from exports.activations import add_activations
     from exports.trial_tables import image_hashes, study_roles, study_trials
     from scoring.activations.store import ActivationStore
 
     name = options["study"]
-    with study_database(load_settings()) as engine:
-        answered = study_trials(engine, name)
+    settings = load_settings()
+    with study_database(settings) as engine:
+        answered = study_trials(engine, name, vault_of(settings))
         hashes = image_hashes(engine, name)
         roles = study_roles(engine, name)
     frame = answered[answered["trial_category"].eq(EXPERIMENT)].reset_index(drop=True)
