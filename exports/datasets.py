@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Engine
 
+from experiment_server.services.identities import NO_KEY, Vault
 from exports.activations import Activations, add_activations
 from exports.attendance import Attendance, attendance
 from exports.codebook import codebook_markdown, describe_stimuli, describe_trials
@@ -46,6 +47,7 @@ def export_study(
     formats: Sequence[str] = FORMATS,
     activations: Activations | None = None,
     manifest: Path | None = None,
+    vault: Vault = NO_KEY,
     force: bool = False,
 ) -> dict[str, Any]:
     """Write a study's dataset into a folder, whole or not at all, and return what ``export.json`` holds.
@@ -56,10 +58,10 @@ def export_study(
     """
     study = load_study(engine, name)
     refuse_to_replace(out, SUMMARY, force)
-    trials = _trials(engine, name, activations)
+    trials = _trials(engine, name, activations, vault)
     stimuli = study_stimuli(engine, study, manifest)
     who = attendance(engine, study.id)
-    secrets = secrets_of(engine, study.id)
+    secrets = secrets_of(engine, study.id, vault)
     refuse_leak([("the trial table", trials.to_csv().encode())], secrets)
     with replacing_folder(out) as folder:
         _write_tables(folder, trials, stimuli, formats)
@@ -71,8 +73,8 @@ def export_study(
     return summary
 
 
-def _trials(engine: Engine, name: str, activations: Activations | None) -> pd.DataFrame:
-    trials = study_trials(engine, name)
+def _trials(engine: Engine, name: str, activations: Activations | None, vault: Vault) -> pd.DataFrame:
+    trials = study_trials(engine, name, vault)
     if trials.empty:
         raise UserError(f"the study {name!r} has no responses yet, so there is nothing to export")
     if activations is None:

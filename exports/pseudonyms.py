@@ -13,8 +13,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine, select
 
-from experiment_server.models.identity import Identity
 from experiment_server.models.session import Session
+from experiment_server.services.identities import Vault, prolific_ids
 from stimuli.errors import UserError
 
 #: stands where an identifier was typed
@@ -28,21 +28,16 @@ def session_label(pseudonym: str, number: int) -> str:
     return f"{pseudonym}-{number}"
 
 
-def secrets_of(engine: Engine, study_id: int) -> list[str]:
+def secrets_of(engine: Engine, study_id: int, vault: Vault) -> list[str]:
     """Every identifier of a study's participants, sorted. None of them may leave.
 
     Prolific's participant, submission and study IDs, and the sessions' own ids. What came in place of a
     Prolific ID without having its form (a link that was tried out with a word) tells nobody, and may be
-    an innocent answer; it is none.
+    an innocent answer; it is none. Raises UserError if the IDs are encrypted and the vault cannot open them.
     """
-    from_prolific = [
-        select(Identity.prolific_pid).where(Identity.study_id == study_id),
-        select(Identity.prolific_session_id).where(Identity.study_id == study_id),
-        select(Identity.prolific_study_id).where(Identity.study_id == study_id),
-    ]
     own = select(Session.id).where(Session.study_id == study_id)
     with engine.connect() as connection:
-        given = {value for column in from_prolific for value in connection.scalars(column) if value}
+        given = set(prolific_ids(connection, study_id, vault))
         sessions = set(connection.scalars(own))
     return sorted(sessions | {value for value in given if _PROLIFIC_ID.fullmatch(value)})
 

@@ -14,6 +14,7 @@ from experiment_server.models.session import Session
 from experiment_server.models.stimulus import Stimulus
 from experiment_server.models.study_condition import StudyCondition
 from experiment_server.models.trial import Trial
+from experiment_server.services.identities import NO_KEY, Vault
 from exports.pseudonyms import Redactor, secrets_of, session_label
 from exports.studies import StudyRecord, load_study
 from scoring.answers import normalise
@@ -23,17 +24,17 @@ from scoring.trial_table import EXPERIMENT, conform
 CATEGORIES = {"test": EXPERIMENT, "practice": "practice", "catch": "catch"}
 
 
-def study_trials(engine: Engine, study_name: str) -> pd.DataFrame:
+def study_trials(engine: Engine, study_name: str, vault: Vault = NO_KEY) -> pd.DataFrame:
     """Trial table of a study: the contract's columns, one row for each answered trial.
 
     Practice and catch trials are there too (see ``trial_category``); trials without a response are
     not. Responses are judged as the server judges them for feedback (``Definition.judge``). After "don't
     know" there is no ``response``, whatever had been typed before. Identifiers that someone typed are
     removed from ``response``. Rows are in the order in which sessions began, then of their trials. Raises
-    UserError if there is no such study.
+    UserError if there is no such study, or if Prolific's IDs are encrypted and ``vault`` cannot open them.
     """
     study = load_study(engine, study_name)
-    redact = Redactor(secrets_of(engine, study.id))
+    redact = Redactor(secrets_of(engine, study.id, vault))
     with engine.connect() as connection:
         answered = _answered(connection, study.id)
     labels = _session_labels(answered)

@@ -11,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from sqlalchemy import Engine
 
+from experiment_server.services.identities import NO_KEY, Vault
 from exports.activations import Activations
 from exports.attendance import Attendance, attendance
 from exports.pseudonyms import refuse_leak, secrets_of
@@ -36,7 +37,7 @@ class Sources:
     """What a report is made from beside the database; what is None is said to be missing.
 
     ``images`` is the folder of pictures by hash; ``units`` maps concepts to units where no results file
-    does; ``clusters`` limits the units' curves to sources of these.
+    does; ``clusters`` limits the units' curves to sources of these; ``vault`` opens Prolific's IDs.
     """
 
     images: Path
@@ -45,6 +46,7 @@ class Sources:
     units: Mapping[str, int] = field(default_factory=dict)
     clusters: tuple[str, ...] = ()
     manifest: Path | None = None
+    vault: Vault = NO_KEY
 
 
 def write_report(
@@ -61,7 +63,7 @@ def write_report(
     with replacing(out, force=force) as temporary:
         content = gather(engine, study, sources)
         page = render(content)
-        refuse_leak([(out.name, page.encode())], secrets_of(engine, study.id))
+        refuse_leak([(out.name, page.encode())], secrets_of(engine, study.id, sources.vault))
         temporary.write_text(page, encoding="utf-8")
     missing = {key: value.reason for key, value in content.items() if isinstance(value, Missing)}
     return {"study": name, "out": str(out), "bytes": len(page.encode()), "missing": missing}
@@ -83,7 +85,7 @@ def render(content: Mapping[str, Any]) -> str:
 
 def gather(engine: Engine, study: StudyRecord, sources: Sources) -> dict[str, Any]:
     """All that the template shows."""
-    trials = study_trials(engine, study.name)
+    trials = study_trials(engine, study.name, sources.vault)
     who = attendance(engine, study.id)
     stimuli = study_stimuli(engine, study, sources.manifest)
     found = sections.accuracy(trials, study)

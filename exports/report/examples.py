@@ -15,6 +15,7 @@ from exports.report.sections import Missing
 from exports.report.wording import in_order, label
 from exports.studies import ConditionRecord
 from scoring.accuracy import experiment_trials
+from stimuli.pictures import opened
 
 #: concepts that are shown
 SHOWN = 3
@@ -70,7 +71,7 @@ def _strip(
 
 
 def _embedded(path: Path) -> str:
-    with Image.open(path) as image:
+    with opened(path, f"the picture {path}") as image:
         picture = image.convert("RGB")
     picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     stream = io.BytesIO()

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from scoring.activations.model import LoadedModel, Transform
 from stimuli.errors import UserError
 from stimuli.files import sha256_of_bytes
+from stimuli.pictures import opened
 
 SQUASH, MODEL = "squash", "model"
 PREPROCESSINGS = (SQUASH, MODEL)
@@ -66,10 +67,7 @@ def open_image(path: Path, sha256: str | None = None) -> Image.Image:
 
 
 def decode_image(data: bytes, path: Path) -> Image.Image:
-    """Decode a picture's bytes; UserError naming the file if they are damaged."""
-    try:
-        image = Image.open(io.BytesIO(data))
+    """Decode a picture's bytes; UserError naming the file if they are damaged or no safe picture."""
+    with opened(io.BytesIO(data), f"the image {path}") as image:
         image.load()
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"cannot decode the image {path}; replace it with an undamaged one") from error
     return image

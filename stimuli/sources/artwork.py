@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from stimuli.errors import UserError
+from stimuli.pictures import FORMATS
 
 #: where ``make setup`` unpacks the artwork
 DEFAULT_ARTWORK = Path(__file__).with_suffix("")
@@ -126,12 +127,12 @@ def _open(artwork: Path, hand: Hand, code: str, size: int) -> Image.Image:
 
 def _raster(path: Path, part: str, size: int) -> Image.Image:
     if path.suffix != ".svg":
-        return Image.open(path).convert("RGBA")
+        return Image.open(path, formats=FORMATS).convert("RGBA")
     import resvg_py
 
     svg = _sheet_part(path, part) if part else path.read_text(encoding="utf-8")
     png = resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, skip_system_fonts=True)
-    return Image.open(io.BytesIO(bytes(png))).convert("RGBA")
+    return Image.open(io.BytesIO(bytes(png)), formats=FORMATS).convert("RGBA")
 
 
 def _sheet_part(path: Path, part: str) -> str:

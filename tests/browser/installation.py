@@ -32,6 +32,19 @@ TRIALS = PRACTICE_TRIALS + TEST_TRIALS + CATCH_TRIALS
 CONSENT = "You will see some pictures and say what they show.\n\nYou may stop at any time."
 CODES = {"completed": "DONE-7261", "no_consent": "NOTHANKS-3", "withdrawn": "LEFT-99"}
 
+#: how the pictures' files are called, before their number
+PICTURE = "exemplar"
+LEXICON = """
+[sailboat]
+accept = ["sailing vessel", "segelboot"]
+partial = ["dinghy"]
+[umbrella]
+accept = ["parasol", "brolly"]
+reject = ["mushroom"]
+[teacup]
+accept = ["crockery"]
+"""
+
 CONDITIONS = f"""
 size = {SIZE}
 clean_only = ["{PRACTICE}", "{CATCH}"]
@@ -80,6 +93,8 @@ debrief = "You helped us to compare people with a computer model."
 completed = "{completed}"
 no_consent = "{no_consent}"
 withdrawn = "{withdrawn}"
+[lexicon]
+file = "lexicon.toml"
 """
 
 #: name -> what differs from the plainest study
@@ -126,8 +141,9 @@ class Installation:
         rng = np.random.default_rng(3)
         for concept in (*CONCEPTS, PRACTICE, CATCH):
             for number in range(SOURCES):
-                draw(self.folder / "pictures" / concept / f"{number}.png", rng)
+                draw(self.folder / "pictures" / concept / f"{PICTURE}-{number}.png", rng)
         (self.folder / "conditions.toml").write_text(CONDITIONS)
+        (self.folder / "lexicon.toml").write_text(LEXICON)
         options = ["--out", "stimuli", "--conditions", "conditions.toml", "--quiet"]
         self.manage("stimuli", "build", "pictures", *options)
         for name in STUDIES:

@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import NewVisitor
 from tests.browser.installation import (
-    CATCH,
     CODES,
     CONCEPTS,
     PRACTICE,
@@ -34,7 +32,7 @@ JOIN identity ON identity.participant_id = session.participant_id
 WHERE identity.prolific_pid = ? AND NOT dont_know ORDER BY response.id
 """
 OUTCOMES = """
-SELECT session.outcome, session.prolific_session_id FROM session
+SELECT session.outcome, identity.prolific_session_id FROM session
 JOIN identity ON identity.participant_id = session.participant_id WHERE identity.prolific_pid = ?
 """
 
@@ -237,28 +235,6 @@ def test_an_empty_or_long_answer_is_not_sent(visitor: Visitor) -> None:
     words.fill("one two three")
     visitor.press("Enter")
     visitor.sees("Not this time")
-
-
-def test_nothing_comes_from_elsewhere_or_names_an_answer(visitor: Visitor) -> None:
-    received: list[tuple[str, bytes]] = []
-
-    def read(route: Route) -> None:
-        reply = route.fetch()
-        received.append((route.request.url, json.dumps(reply.headers).encode() + reply.body()))
-        route.fulfill(response=reply)
-
-    visitor.page.route("**/*", read)
-    visitor.open("/s/typed")
-    visitor.begin()
-    visitor.do(range(TRIALS))
-    visitor.finish()
-    assert visitor.code
-    assert {urlsplit(url).netloc for url in visitor.requested} == {urlsplit(visitor.url).netloc}
-    practised = [url for url, _ in received if url.endswith("/response")][:PRACTICE_TRIALS]
-    for url, said in received:
-        secret = (*CONCEPTS, CATCH) if url in practised else (*CONCEPTS, CATCH, PRACTICE)
-        assert [name for name in secret if name.encode() in url.encode() + said.lower()] == [], url
-    assert any(b"image/png" in said for _, said in received)
 
 
 @pytest.mark.parametrize("study", ["typed", "chosen"])

@@ -62,7 +62,7 @@ class Visitor:
     def has_pictures(self, count: int) -> None:
         """Wait until the pictures and masks of so many trials, counted from the first, are fetched."""
         for _ in range(400):
-            if len([url for url in self.fetched if url.endswith(("/image", "/mask"))]) >= 2 * count:
+            if len([url for url in self.fetched if "/pictures/" in url]) >= 2 * count:
                 return
             self.page.wait_for_timeout(50)
         raise AssertionError(f"not all pictures of {count} trials were fetched: {sorted(self.fetched)}")

@@ -46,6 +46,15 @@ def test_rows_and_columns_keep_their_order(tmp_path: Path) -> None:
     )
 
 
+def test_an_escaped_formula_stays_as_it_is(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.csv", 'concept,response\nfire,"\'=HYPERLINK(""x"")"\nfire,\'-fire\n')
+    assert run(source, tmp_path / "out.csv", "--quiet").returncode == 0
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["response"] for row in rows] == ['\'=HYPERLINK("x")', "'-fire"]
+    assert rows[1]["rule"] == "exact"
+
+
 def test_json_and_quiet(tmp_path: Path) -> None:
     source = write(tmp_path / "in.csv", "concept,response\nfire,fires\n")
     done = run(source, tmp_path / "out.csv", "--json")

@@ -193,6 +193,19 @@ def test_a_concept_that_is_not_there(run: Run) -> None:
     )
 
 
+def test_a_concept_that_a_spreadsheet_would_run_is_escaped(run: Run) -> None:
+    plain = run.table()
+    run.map.write_text(
+        json.dumps({unit: "=fire" if name == "fire" else name for unit, name in NAMES.items()})
+    )
+    truth = run.frame["ground_truth"].mask(run.frame["ground_truth"].str.lower() == "fire", "=fire")
+    write(run.frame.assign(ground_truth=truth), run.data)
+    table = run.table()
+    assert "'=fire" in set(table["Concept"])
+    assert list(table["Neuron"]) == list(plain["Neuron"])
+    assert np.allclose(table["S"], plain["S"])
+
+
 def test_an_activation_that_is_missing(run: Run) -> None:
     write(run.frame.assign(activation_89=run.frame["activation_89"].where(run.frame.index != 6)), run.data)
     run.refuses(

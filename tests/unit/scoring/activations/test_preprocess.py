@@ -69,7 +69,17 @@ def test_damaged_image(tmp_path: Path, pictures: dict[str, Path]) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError) as caught:
         open_image(path, sha256_of_file(path))
-    assert str(caught.value) == f"cannot decode the image {path}; replace it with an undamaged one"
+    assert str(caught.value) == f"the image {path} is broken or cut short; replace or remove it"
+
+
+def test_a_bomb_is_not_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "huge.png"
+    Image.new("1", (10_000, 10_000)).save(path)
+    with pytest.raises(UserError) as caught:
+        open_image(path)
+    assert str(caught.value) == (
+        f"the image {path} has more than 89478485 pixels, too many to decode safely; make it smaller"
+    )
 
 
 def test_changed_image(pictures: dict[str, Path]) -> None:
