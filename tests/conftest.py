@@ -7,6 +7,10 @@ import os
 import shutil
 
 import pytest
+from hypothesis import settings
+
+#: fuzzing for as long as one cares to wait: ``--hypothesis-profile=long``
+settings.register_profile("long", max_examples=3000, deadline=None)
 
 #: set by continuous integration: a missing browser or database is then a failure and not a skip
 REQUIRE_ALL = os.environ.get("INTERPSCORE_REQUIRE_ALL") == "1"

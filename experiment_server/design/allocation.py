@@ -1,9 +1,10 @@
 """Who sees what, in which order: a pure function of counts and a random generator.
 
 Each source is shown to a participant at most once. Concepts, and conditions, are balanced within a
-participant (their counts differ by at most one); over participants, the stimuli given out least
-are taken first, so that all are rated evenly. The order is random, with no concept twice in a row
-where that can be avoided; practice comes first; catch trials are spread through the test trials.
+participant (their counts differ by at most one); of all the ways to do that, one is taken whose
+stimuli were given out least, so that over participants all are rated evenly. The order is random, with
+no concept twice in a row where that can be avoided; practice comes first; catch trials are spread
+through the test trials. docs/allocation.md says what that guarantees.
 """
 
 from __future__ import annotations
@@ -62,16 +63,22 @@ def allocate(candidates: Sequence[Candidate], n: int, rng: Random) -> list[Candi
     """Choose ``n`` stimuli of different sources, concepts and conditions balanced, the least used first.
 
     Only sources that are there in every condition take part. Raises NotFeasibleError if a concept
-    has fewer of them than its share of the trials.
+    has fewer of them than its share of the trials, rounded up: any participant may need that many.
     """
     cells = _cells(candidates)
-    concepts = list(dict.fromkeys(concept for concept, _ in cells))
-    conditions = list(dict.fromkeys(condition for _, condition in cells))
+    concepts = list(dict.fromkeys(one.concept for one in candidates))
+    conditions = list(dict.fromkeys(one.condition for one in candidates))
+    _check_feasible(cells, concepts, n)
     plan = _cells_to_fill(cells, concepts, conditions, n, rng)
     return [chosen for concept in concepts for chosen in _choose_sources(concept, plan[concept], cells, rng)]
 
 
 Cells = dict[tuple[str, str], list[Candidate]]
+#: what each row of a table has, by row; the same column may stand in many rows
+Table = dict[str, list[str]]
+Cost = Mapping[tuple[str, str], int]
+#: stands for no concept, no condition or no source: names are never empty
+NONE = ""
 
 
 def _cells(candidates: Sequence[Candidate]) -> Cells:
@@ -87,26 +94,69 @@ def _cells(candidates: Sequence[Candidate]) -> Cells:
     return cells
 
 
+def _check_feasible(cells: Cells, concepts: Sequence[str], n: int) -> None:
+    sources: dict[str, set[str]] = {concept: set() for concept in concepts}
+    for (concept, _), members in cells.items():
+        sources[concept].update(one.source for one in members)
+    if not concepts and n:
+        raise NotFeasibleError(f"{n} trials need pictures, and there are none")
+    most = _rounded_up(n, len(concepts))
+    for concept, found in sources.items():
+        if len(found) < most:
+            raise NotFeasibleError(
+                f"{concept} needs {most} sources that are there in every condition, and has {len(found)}"
+            )
+
+
+def _rounded_up(total: int, parts: int) -> int:
+    return -(-total // max(1, parts))
+
+
 def _cells_to_fill(
     cells: Cells, concepts: Sequence[str], conditions: Sequence[str], n: int, rng: Random
-) -> dict[str, list[str]]:
+) -> Table:
     """For each concept, the conditions of its trials.
 
     Every cell gets the whole part of its share. The rest is a table of zeros and ones whose row and
-    column sums differ by at most one; it is filled row by row, each row taking the columns that need
-    most (which never fails: Gale 1957, Ryser 1957), and among those the cells used least.
+    column sums differ by at most one, and of all such tables one whose cells were used least.
     """
-    used = {cell: sum(one.count for one in members) for cell, members in cells.items()}
-    whole, rest = divmod(n, max(1, len(concepts) * len(conditions)))
+    used = {(c, k): sum(one.count for one in cells.get((c, k), ())) for c in concepts for k in conditions}
+    whole, rest = divmod(n, max(1, len(used)))
+    table = _rest(used, concepts, conditions, rest, rng)
+    in_all = [condition for condition in conditions for _ in range(whole)]
+    return {concept: [*table[concept], *in_all] for concept in concepts}
+
+
+def _rest(used: Cost, concepts: Sequence[str], conditions: Sequence[str], rest: int, rng: Random) -> Table:
+    """A balanced table of zeros and ones with ``rest`` ones, where the least was used.
+
+    A concept that gets one fewer than others gets NONE instead, and the conditions that get one fewer
+    go to the concept NONE; then all such tables have the same sums, and lead to one another.
+    """
     rows = _shares(concepts, rest, lambda c: sum(used[c, k] for k in conditions), rng)
     columns = _shares(conditions, rest, lambda k: sum(used[c, k] for c in concepts), rng)
-    plan: dict[str, list[str]] = {}
-    for concept in shuffled(concepts, rng):
-        need = {condition: (-columns[condition], used[concept, condition]) for condition in conditions}
-        extra = sorted(shuffled(conditions, rng), key=need.__getitem__)[: rows[concept]]
-        columns.subtract(extra)
-        plan[concept] = [*extra, *(condition for condition in conditions for _ in range(whole))]
-    return plan
+    table = _filled(used, rows, columns, rng)
+    most = _rounded_up(rest, len(concepts))
+    for concept in concepts:
+        table[concept] += [NONE] * (most - rows[concept])
+    most = _rounded_up(rest, len(conditions))
+    table[NONE] = [condition for condition in conditions if columns[condition] < most]
+    _make_cheapest(table, {**used, **{(c, NONE): 0 for c in concepts}, **{(NONE, k): 0 for k in conditions}})
+    return {concept: [k for k in table[concept] if k != NONE] for concept in concepts}
+
+
+def _filled(used: Cost, rows: Counter[str], columns: Counter[str], rng: Random) -> Table:
+    """A table with these sums, filled row by row, each row taking the columns that need most.
+
+    That never fails (Gale 1957, Ryser 1957). Among columns in equal need, those used least are taken.
+    """
+    need = Counter(columns)
+    table: Table = {}
+    for row in shuffled(list(rows), rng):
+        rank = {column: (-need[column], used[row, column]) for column in need}
+        table[row] = sorted(shuffled(list(need), rng), key=rank.__getitem__)[: rows[row]]
+        need.subtract(table[row])
+    return table
 
 
 def _shares(items: Sequence[Key], total: int, used: Callable[[Key], int], rng: Random) -> Counter[Key]:
@@ -117,20 +167,84 @@ def _shares(items: Sequence[Key], total: int, used: Callable[[Key], int], rng: R
 
 
 def _choose_sources(concept: str, conditions: Sequence[str], cells: Cells, rng: Random) -> list[Candidate]:
-    """One stimulus for each condition, no source twice, those used least first."""
-    taken: set[str] = set()
-    chosen: list[Candidate] = []
+    """One stimulus for each condition, no source twice, and in sum none that were used less."""
+    offered: dict[tuple[str, str], Candidate] = {}
+    for condition in dict.fromkeys(conditions):
+        for one in shuffled(cells[concept, condition], rng):
+            place = (one.source, condition)
+            if place not in offered or one.count < offered[place].count:
+                offered[place] = one
+    table = _matched(offered, conditions, rng)
+    nothing = dict.fromkeys(((source, NONE) for source in table), 0)
+    _make_cheapest(table, {**{place: one.count for place, one in offered.items()}, **nothing})
+    return [offered[source, condition] for source, [condition] in table.items() if condition != NONE]
+
+
+def _matched(offered: Mapping[tuple[str, str], Candidate], conditions: Sequence[str], rng: Random) -> Table:
+    """For each source a condition, or NONE: condition by condition the source used least of those left."""
+    left = shuffled(list(dict.fromkeys(source for source, _ in offered)), rng)
+    table: Table = {source: [NONE] for source in left}
     for condition in shuffled(conditions, rng):
-        free = [one for one in cells[concept, condition] if one.source not in taken]
-        if not free:
-            raise NotFeasibleError(
-                f"{concept} needs {len(conditions)} sources that are there in every condition, "
-                f"and has {len(taken)}"
-            )
-        one = _least_used(free, rng)
-        taken.add(one.source)
-        chosen.append(one)
-    return chosen
+        counts = [offered[source, condition].count for source in left]
+        table[left.pop(counts.index(min(counts)))] = [condition]
+    return table
+
+
+def _make_cheapest(table: Table, cost: Cost) -> None:
+    """Change a table into the cheapest with the same sums of its rows and columns.
+
+    ``cost`` has the places that may be taken. As long as taking something else in some rows, round in a
+    circle, makes it cheaper, do that; where no circle does, none is cheaper (Klein 1967).
+    """
+    while circle := _cheaper_circle(table, cost):
+        for row, old, new in circle:
+            table[row][table[row].index(old)] = new
+
+
+Change = tuple[str, str, str]
+
+
+def _cheaper_circle(table: Table, cost: Cost) -> list[Change]:
+    """Changes (row, column, column instead) that keep all sums and save cost; none if none do.
+
+    Bellman's and Ford's search for a negative circle among columns.
+    """
+    changes = _cheapest_changes(table, cost)
+    spent = dict.fromkeys((column for _, column in cost), 0)
+    last: dict[str, Change] = {}
+    improved: str | None = None
+    for _ in spent:
+        improved = None
+        for (old, new), (more, change) in changes.items():
+            if spent[old] + more < spent[new]:
+                spent[new], last[new], improved = spent[old] + more, change, new
+        if improved is None:
+            break
+    return [] if improved is None else _circle_behind(improved, last, len(spent))
+
+
+def _cheapest_changes(table: Table, cost: Cost) -> dict[tuple[str, str], tuple[int, Change]]:
+    """For each pair of columns what the cheapest change from the one to the other costs, and its row."""
+    columns = list(dict.fromkeys(column for _, column in cost))
+    changes: dict[tuple[str, str], tuple[int, Change]] = {}
+    for row, chosen in table.items():
+        free = [column for column in columns if column not in chosen and (row, column) in cost]
+        for old in chosen:
+            for new in free:
+                more = cost[row, new] - cost[row, old]
+                if (old, new) not in changes or more < changes[old, new][0]:
+                    changes[old, new] = (more, (row, old, new))
+    return changes
+
+
+def _circle_behind(column: str, last: Mapping[str, Change], steps: int) -> list[Change]:
+    """The circle that the way to ``column`` comes out of."""
+    for _ in range(steps):
+        column = last[column][1]
+    circle = [last[column]]
+    while circle[-1][1] != column:
+        circle.append(last[circle[-1][1]])
+    return circle
 
 
 def pick(candidates: Sequence[Candidate], n: int, rng: Random) -> list[Candidate]:

@@ -88,6 +88,7 @@ def freeze(path: Path) -> FrozenStudy:
     rows = read_manifest(manifest)
     _check_concepts(path, file, rows)
     stimuli = tuple(_taking_part(file, rows, folder))
+    _check_sources(path, stimuli)
     _check_feasible(path, file, stimuli)
     _check_images(stimuli)
     return FrozenStudy(file, stimuli, _masks(path, file, folder), _lexicon(path, file))
@@ -123,6 +124,19 @@ def _taking_part(file: StudyFile, rows: Sequence[Stimulus], folder: Path) -> Ite
         kind = kinds.get(row.concept)
         if kind and row.condition in (conditions if kind == "test" else {CLEAN}):
             yield FrozenStimulus(kind, row, folder / row.image)
+
+
+def _check_sources(path: Path, stimuli: Sequence[FrozenStimulus]) -> None:
+    """Allocation shows a source once because it belongs to one concept."""
+    concept_of: dict[str, str] = {}
+    for one in stimuli:
+        first = concept_of.setdefault(one.row.source, one.row.concept)
+        if first != one.row.concept:
+            raise UserError(
+                f"the study file {path}: the source {one.row.source} shows both {first!r} and "
+                f"{one.row.concept!r}, and would be seen twice; leave out one of these concepts, or correct "
+                "the manifest"
+            )
 
 
 def _check_feasible(path: Path, file: StudyFile, stimuli: Sequence[FrozenStimulus]) -> None:
