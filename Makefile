@@ -14,7 +14,7 @@ DRAWINGS := $(ARTWORK)/node_modules/.package-lock.json
 NPM := PATH="$(BIN):$$PATH" npm --no-audit --no-fund --loglevel=error
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint bench clean
+.PHONY: help setup demo serve test chaos lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ serve: demo ## serve the demo study, so that you can take part in it
 
 test: setup ## run all tests but the benchmarks
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+chaos: setup ## kill server, worker and database 100 times on each backend under load; count what is lost
+	$(BIN)/python -m tests.chaos --kills 100
 
 lint: setup ## check style and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy . && cd $(FRONTEND) && $(NPM) run check
