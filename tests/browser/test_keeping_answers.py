@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Response, Route, expect
 
+from tests.browser.conftest import PATIENCE_MS
 from tests.browser.installation import CODES, TRIALS, Installation
 from tests.browser.test_participant_flow import OUTCOMES, RESPONSES, SESSION_ID, expected_rows, prolific
 from tests.browser.visitor import Visitor
@@ -21,6 +23,19 @@ BREAK_STORAGE = """() => {
     throw new DOMException("The database connection is closing.", "InvalidStateError");
   };
 }"""
+LIMITED = "This session made too many requests; please wait a moment."
+#: some fewer than a participant of the study makes
+REQUESTS_PER_MINUTE = "20"
+
+
+@pytest.fixture
+def limited_server(installation: Installation) -> Iterator[Installation]:
+    """Another server of the same studies, which lets a session make few requests."""
+    limited = Installation(installation.folder)
+    limited.environment["INTERPSCORE_REQUESTS_PER_MINUTE"] = REQUESTS_PER_MINUTE
+    limited.start()
+    yield limited
+    limited.stop()
 
 
 def test_answers_given_without_a_network_arrive_when_it_is_back(
@@ -98,6 +113,37 @@ def test_a_killed_server_loses_nothing(visitor: Visitor, installation: Installat
     visitor.finish()
     assert visitor.code == CODES["completed"]
     assert installation.rows(RESPONSES, pid) == expected_rows()
+
+
+def test_a_participant_who_is_limited_reads_why_and_loses_nothing(
+    visitor: Visitor, installation: Installation, limited_server: Installation
+) -> None:
+    pid = "5f0000000000000000000030"
+    replies: list[Response] = []
+
+    def hear(reply: Response) -> None:
+        replies.append(reply)
+
+    visitor.page.on("response", hear)
+    visitor.url = limited_server.url
+    visitor.open(prolific("typed", pid))
+    visitor.begin()
+    visitor.do(range(TRIALS))
+    status = visitor.page.locator("#header .status")
+    expect(status).to_have_text(LIMITED)
+    kept = f"{LIMITED} Your answers are kept on this device and will be sent."
+    expect(status).to_have_attribute("title", kept)
+    expect(visitor.page.get_by_role("main")).to_contain_text("Thank you!", timeout=PATIENCE_MS)
+    visitor.finish()
+    assert visitor.code == CODES["completed"]
+    assert installation.rows(RESPONSES, pid) == expected_rows()
+    refused = [number for number, reply in enumerate(replies) if reply.status == 429]
+    assert refused
+    for number in refused:
+        first = replies[number]
+        again = next(reply for reply in replies[number + 1 :] if reply.url == first.url)
+        waited_ms = again.request.timing["startTime"] - first.request.timing["startTime"]
+        assert waited_ms >= 1000 * int(first.headers["retry-after"])
 
 
 def test_a_browser_whose_storage_breaks_loses_nothing(visitor: Visitor, installation: Installation) -> None:

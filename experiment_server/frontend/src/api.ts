@@ -85,6 +85,8 @@ export class ApiError extends Error {
     readonly code: string,
     message: string,
     readonly retryable: boolean,
+    /** How long the server wants the next try to wait; 0 if it does not say. */
+    readonly waitMs: number = 0,
   ) {
     super(message);
     this.name = "ApiError";
@@ -92,14 +94,21 @@ export class ApiError extends Error {
 }
 
 const TIMEOUT_MS = 20_000;
+const LONGEST_WAIT_S = 60;
+
+/** The reply's Retry-After in ms; 0 if it has none that is a number of seconds. */
+function waitOf(reply: Response): number {
+  const seconds = Number(reply.headers.get("Retry-After"));
+  return seconds > 0 ? 1000 * Math.min(seconds, LONGEST_WAIT_S) : 0;
+}
 
 async function errorFrom(reply: Response): Promise<ApiError> {
   const busy = reply.status >= 500 || reply.status === 429 || reply.status === 408;
   try {
     const { error } = (await reply.json()) as { error: { code: string; message: string; retryable: boolean } };
-    return new ApiError(reply.status, error.code, error.message, error.retryable || busy);
+    return new ApiError(reply.status, error.code, error.message, error.retryable || busy, waitOf(reply));
   } catch {
-    return new ApiError(reply.status, "unreadable", `the server answered ${reply.status}`, busy);
+    return new ApiError(reply.status, "unreadable", `the server answered ${reply.status}`, busy, waitOf(reply));
   }
 }
 

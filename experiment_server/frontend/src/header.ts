@@ -1,8 +1,10 @@
 /** What is always on the page: the study's name, how far one is, whether answers are saved, the way out. */
 
+import type { ApiError } from "./api";
 import { button, element } from "./dom";
 import type { Connection } from "./sender";
 import { strings } from "./strings";
+import { busyWords } from "./trouble";
 
 export interface Progress {
   answered: number;
@@ -22,7 +24,8 @@ export class Header {
   private readonly status = element("p", { class: "status" });
   private readonly announcer = element("p", { class: "unseen", role: "status", "aria-live": "polite" });
   private readonly leave: HTMLButtonElement;
-  private connection: Connection | null = null;
+  /** What to read aloud when everything is saved again; null if nothing was amiss. */
+  private relief: string | null = null;
 
   constructor(place: HTMLElement, onLeave: () => void) {
     this.leave = button(strings.withdraw.link, "link", onLeave);
@@ -50,14 +53,27 @@ export class Header {
     this.where.append(strings.progress.trial(progress.answered, progress.total));
   }
 
-  /** Show the state of saving; only losing and finding the connection is read aloud. */
+  /** Show the state of saving; only trouble and its end are read aloud. */
   saving(connection: Connection): void {
-    if (connection === "retrying") this.announcer.textContent = strings.status.safe;
-    else if (this.connection === "retrying" && connection === "saved") this.announcer.textContent = strings.status.back;
-    this.connection = connection;
-    this.status.className = `status ${connection}`;
-    this.status.textContent = strings.status[connection];
-    this.status.title = connection === "retrying" ? strings.status.safe : "";
+    if (this.relief !== null && connection === "saved") this.announcer.textContent = this.relief;
+    if (connection === "saved") this.relief = null;
+    this.show(connection, strings.status[connection], "");
+  }
+
+  /** Show why something is tried again: the connection is lost, or the server is busy. */
+  trouble(error: ApiError): void {
+    const { safe, back, busySafe, caughtUp, retrying } = strings.status;
+    const busy = busyWords(error);
+    this.relief = busy === null ? back : caughtUp;
+    const more = busy === null ? safe : busySafe(busy);
+    this.show(busy === null ? "retrying" : "retrying busy", busy ?? retrying, more);
+    this.announcer.textContent = more;
+  }
+
+  private show(kind: string, words: string, more: string): void {
+    this.status.className = `status ${kind}`;
+    this.status.textContent = words;
+    this.status.title = more;
   }
 
   quiet(): void {

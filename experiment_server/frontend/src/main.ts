@@ -1,6 +1,6 @@
 /** Starts the participant's page: who is it, where did they stop, go on from there. */
 
-import { Api, type State } from "./api";
+import { Api, type ApiError, type State } from "./api";
 import { showOutcome, showTrouble } from "./ending";
 import { Header } from "./header";
 import { identityFrom } from "./identity";
@@ -8,6 +8,7 @@ import { Outbox } from "./outbox";
 import { retrying } from "./retry";
 import { Run, type Surroundings } from "./run";
 import { strings } from "./strings";
+import { busyWords } from "./trouble";
 import { Withdrawal } from "./withdrawal";
 import { waiting } from "./wait-plugin";
 
@@ -19,7 +20,8 @@ function byId(id: string): HTMLElement {
 
 async function arrive(api: Api, place: HTMLElement): Promise<State> {
   const identity = identityFrom(window.location.search);
-  const onTrouble = (): void => place.replaceChildren(waiting(strings.page.notConnected));
+  const onTrouble = (error: ApiError): void =>
+    place.replaceChildren(waiting(busyWords(error) ?? strings.page.notConnected));
   return retrying(() => api.arrive(identity), { onTrouble });
 }
 

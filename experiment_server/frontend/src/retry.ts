@@ -4,6 +4,8 @@ import { ApiError } from "./api";
 
 const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 15_000;
+/** How much longer than asked one waits at most, so that not everybody comes back at once. */
+const SPREAD = 0.25;
 
 /** Full-jitter exponential back-off: a random pause below a bound that doubles, in ms. */
 export function pauseFor(failures: number, random: () => number = Math.random): number {
@@ -11,8 +13,16 @@ export function pauseFor(failures: number, random: () => number = Math.random): 
   return bound / 4 + (random() * bound * 3) / 4;
 }
 
+/** Wait as long as the server asked and no less; otherwise until the back-off ends or the browser is back on line. */
+async function pause(failures: number, askedMs: number): Promise<void> {
+  const ms = pauseFor(failures);
+  if (askedMs === 0) return pauseOrOnline(ms);
+  const asked = askedMs * (1 + Math.random() * SPREAD);
+  await new Promise((resolve) => window.setTimeout(resolve, Math.max(ms, asked)));
+}
+
 /** Wait some ms, or less if the browser says that it is back on line. */
-function pause(ms: number): Promise<void> {
+function pauseOrOnline(ms: number): Promise<void> {
   return new Promise((resolve) => {
     const wake = (): void => {
       window.clearTimeout(timer);
@@ -24,7 +34,7 @@ function pause(ms: number): Promise<void> {
   });
 }
 
-/** End the pauses that are going on: what failed is tried again now. */
+/** End the pauses that the server did not ask for: what failed is tried again now. */
 export function tryNow(): void {
   window.dispatchEvent(new Event("online"));
 }
@@ -53,7 +63,7 @@ export async function retrying<T>(attempt: () => Promise<T>, options: RetryOptio
     } catch (error) {
       if (!(error instanceof ApiError) || !error.retryable || options.stopped?.() === true) throw error;
       options.onTrouble?.(error);
-      await pause(pauseFor(failures));
+      await pause(failures, error.waitMs);
     }
   }
 }

@@ -62,12 +62,13 @@ export class Run {
   ) {
     const { api, header } = around;
     this.patience = {
-      onTrouble: () => header.saving("retrying"),
+      onTrouble: (error) => header.trouble(error),
       onRelief: () => header.saving("saved"),
       stopped: () => this.over,
     };
     this.sender = new Sender(api, outbox, {
       connection: (connection) => header.saving(connection),
+      trouble: (error) => header.trouble(error),
       acknowledged: () => undefined,
       refused: (error, parcel) => this.refused(error, parcel),
       failed: (error) => this.stop(error),

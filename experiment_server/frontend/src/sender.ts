@@ -4,13 +4,15 @@ import { ApiError, type Api, type Receipt } from "./api";
 import type { Kept, Outbox, Parcel } from "./outbox";
 import { retrying } from "./retry";
 
-export type Connection = "saved" | "saving" | "retrying";
+export type Connection = "saved" | "saving";
 
 /** What to do with a parcel that the server will never take: leave it out, or stop sending. */
 export type Verdict = "drop" | "stop";
 
 export interface SenderEvents {
   connection(connection: Connection): void;
+  /** A parcel did not get through and will be sent again. */
+  trouble(error: ApiError): void;
   acknowledged(receipt: Receipt): void;
   refused(error: ApiError, parcel: Parcel): Verdict;
   /** Sending stopped for a reason that is neither the network's nor the server's. */
@@ -87,7 +89,7 @@ export class Sender {
     this.events.connection("saving");
     try {
       const receipt = await retrying(() => this.send(parcel), {
-        onTrouble: () => this.events.connection("retrying"),
+        onTrouble: (error) => this.events.trouble(error),
         stopped: () => this.stopped,
       });
       await this.outbox.remove(parcel.id);

@@ -18,6 +18,9 @@ export const strings = {
     retrying: "Not connected, retrying…",
     safe: "Not connected. Your answers are kept on this device and sent as soon as the connection is back.",
     back: "Connected again. All answers are saved.",
+    busy: "The server is busy.",
+    busySafe: (busy: string): string => `${busy} Your answers are kept on this device and will be sent.`,
+    caughtUp: "All answers are saved.",
   },
   progress: {
     label: "Progress",

@@ -1,6 +1,7 @@
 /** Which friendly page a failure leads to. */
 
 import { ApiError } from "./api";
+import { strings } from "./strings";
 
 export type Trouble = "superseded" | "full" | "closed" | "incomplete" | "unknown" | "broken";
 
@@ -14,6 +15,12 @@ const BY_CODE: Record<string, Trouble> = {
 
 export function troubleOf(error: unknown): Trouble {
   return error instanceof ApiError ? (BY_CODE[error.code] ?? "broken") : "broken";
+}
+
+/** What to say while a server that is busy is asked again; null if it is the connection that is missing. */
+export function busyWords(error: unknown): string | null {
+  if (!(error instanceof ApiError) || (error.status !== 429 && error.status !== 503)) return null;
+  return error.code === "unreadable" ? strings.status.busy : error.message;
 }
 
 /** A few words for a person who reports the failure; no text of the participant's. */

@@ -2,6 +2,7 @@
 
 import { button, element } from "./dom";
 import { strings } from "./strings";
+import { busyWords } from "./trouble";
 
 export class Withdrawal {
   private readonly dialog: HTMLDialogElement;
@@ -56,7 +57,7 @@ export class Withdrawal {
       this.close();
     } catch (error) {
       console.warn("withdrawing failed:", error);
-      this.problem.replaceChildren(strings.withdraw.failed);
+      this.problem.replaceChildren(busyWords(error) ?? strings.withdraw.failed);
     } finally {
       this.busy(false);
     }
