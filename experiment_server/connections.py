@@ -3,15 +3,20 @@
 gunicorn gives a connection to a thread when it is opened, and the thread waits for the request: a few
 browsers on bad lines, or one script with twenty connections, would stop a server of eight threads. Here
 the loop that watches all connections also reads them, and a thread gets a request that is there whole.
-Replies fit into the kernel's buffer, so a thread need not wait until a client has taken one either.
+A reply fits into the kernel's buffer, so a thread need not wait until a client has taken it either; one
+that takes none of its replies is given no further one.
 """
 
 from __future__ import annotations
 
+import fcntl
 import re
 import socket
 import struct
+import termios
 import time
+from collections import deque
+from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any, Literal
@@ -25,24 +30,27 @@ LARGEST_HEAD = 32_768
 LARGEST_BODY = 65_536
 #: bytes that a connection's replies may take up in the kernel until the client has them
 SEND_BUFFER = 524_288
+#: bytes of replies that a client may leave untaken and still be given another one
+MOST_UNTAKEN = SEND_BUFFER // 2
 #: seconds that a thread waits for a client after all: to send what the parser misses, to take a long reply
-LAST_RESORT_SECONDS = (5, 20)
+LAST_RESORT_SECONDS = 5
 
 READ_BYTES = 65_536
 #: digits that are read of a length: more than any that is allowed has
 LONGEST_NUMBER = 9
 HEAD_END = b"\r\n\r\n"
-#: of a request: not all of it is there; all of it is; enough to refuse its body; not even its head will end
-Progress = Literal["coming", "whole", "too_long", "hopeless"]
+#: of a request: not all of it is there; all of it is; enough to refuse its body; its body has no length; not
+#: even its head will end
+Progress = Literal["coming", "whole", "too_long", "in_chunks", "hopeless"]
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
-_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+#: RFC 9110, section 15.5.12; browsers say how long a body is
+LENGTH_REQUIRED = b"HTTP/1.1 411 Length Required\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 def prepare(listener: socket.socket) -> None:
     """Set what all connections of a listening socket take over from it."""
-    receive, send = (struct.pack("ll", seconds, 0) for seconds in LAST_RESORT_SECONDS)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, receive)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, send)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", LAST_RESORT_SECONDS, 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -54,26 +62,10 @@ def progress(data: bytes) -> Progress:
         return "coming" if len(data) <= LARGEST_HEAD else "hopeless"
     fields, body = data[: head + 2], data[head + len(HEAD_END) :]
     if _CHUNKED.search(fields):
-        is_whole, is_too_long = _has_all_chunks(body), len(body) > LARGEST_BODY
-    else:
-        found = _LENGTH.search(fields)
-        length = int(found[1][:LONGEST_NUMBER]) if found else 0
-        is_whole, is_too_long = len(body) >= length, length > LARGEST_BODY
-    return "whole" if is_whole else "too_long" if is_too_long else "coming"
-
-
-def _has_all_chunks(body: bytes) -> bool:
-    """Whether a body in chunks has its last one (RFC 9112, section 7.1), or one that is wrong."""
-    start = 0
-    while (end := body.find(b"\r\n", start)) >= 0:
-        try:
-            size = int(body[start:end].partition(b";")[0], 16)
-        except ValueError:
-            return True
-        if size <= 0:
-            return size < 0 or body.find(HEAD_END, end) >= 0
-        start = end + 2 + size + 2
-    return False
+        return "in_chunks"
+    found = _LENGTH.search(fields)
+    length = int(found[1][:LONGEST_NUMBER]) if found else 0
+    return "whole" if len(body) >= length else "too_long" if length > LARGEST_BODY else "coming"
 
 
 class Connection(TConn):  # type: ignore[misc]
@@ -97,6 +89,14 @@ class Connection(TConn):  # type: ignore[misc]
         return bool(data)
 
     @property
+    def untaken(self) -> int:
+        """Bytes of earlier replies that the client has not taken; 0 where the system cannot tell."""
+        try:
+            return int(struct.unpack("i", fcntl.ioctl(self.sock, termios.TIOCOUTQ, b"\0" * 4))[0])
+        except OSError:
+            return 0
+
+    @property
     def received(self) -> bytes:
         """What was read and not handled yet."""
         data: bytes = self.parser.unreader.buf.getvalue()
@@ -110,6 +110,8 @@ class Connection(TConn):  # type: ignore[misc]
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
     """The loop reads requests; threads handle them."""
+
+    pending_conns: deque[Connection]
 
     def accept(self, listener: socket.socket) -> None:
         """Take a new connection."""
@@ -129,18 +131,42 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         """Give a connection to a thread if its request is there, or wait for the rest of it."""
         if conn.timeout is None:
             conn.timeout = time.monotonic() + REQUEST_SECONDS
-        is_open = conn.read()
-        found = progress(conn.received)
+        conn.init()
+        is_open, found = True, progress(conn.received)
+        if found == "coming":
+            is_open = conn.read()
+            found = progress(conn.received)
+        if conn.untaken > MOST_UNTAKEN:
+            found = "hopeless"
         if found in ("whole", "too_long"):
             conn.timeout = None
             conn.is_last = found == "too_long"
             super().enqueue_req(conn)
-        elif not is_open or found == "hopeless" or time.monotonic() > conn.timeout:
-            self.nr_conns -= 1
-            conn.close()
-        else:
+        elif found == "coming" and is_open and time.monotonic() <= conn.timeout:
             self.pending_conns.append(conn)
             self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
+        else:
+            self._drop(conn, LENGTH_REQUIRED if found == "in_chunks" else b"")
+
+    def _drop(self, conn: Connection, last_words: bytes) -> None:
+        self.nr_conns -= 1
+        with suppress(OSError):
+            conn.sock.setblocking(False)
+            conn.sock.send(last_words)
+        conn.close()
+
+    def handle_request(self, req: Any, conn: Connection) -> Any:
+        """Answer a request; a client that does not take a long reply has a few seconds."""
+        conn.sock.settimeout(LAST_RESORT_SECONDS)
+        return super().handle_request(req, conn)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Of a server that is told to stop: wait no longer for those who have not begun a request."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            if not conn.received:
+                conn.timeout = min(conn.timeout, deadline)
+        self.pending_conns = deque(sorted(self.pending_conns, key=lambda conn: conn.timeout))
 
     def _keepalive_after(self, conn: Connection, keepalive: Any) -> bool:
         """Whether a connection can carry another request; nobody waits for the rest of a refused one."""

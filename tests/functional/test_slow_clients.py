@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 import requests
 
@@ -63,6 +64,49 @@ def test_twenty_clients_that_do_not_take_their_pictures_stop_nobody(server: Runn
             client.connect(address(server))
             client.sendall(10 * request)
         assert requests.get(f"{server.url}/healthz", timeout=8).status_code == 200
+
+
+def test_clients_that_ask_on_and_take_nothing_stop_nobody(server: RunningServer) -> None:
+    for path in ("/static/app.js", "/api/v1/openapi.json"):
+        request = f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
+        with ExitStack() as opened:
+            for _ in range(CLIENTS):
+                client = opened.enter_context(socket.socket())
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                client.connect(address(server))
+                client.settimeout(1)
+                with suppress(OSError):
+                    client.sendall(400 * request)
+            assert requests.get(f"{server.url}/healthz", timeout=15).status_code == 200
+
+
+def test_a_client_that_sends_much_at_once_fills_no_memory(server: RunningServer) -> None:
+    process = psutil.Process(server.process.pid)
+    before = max(child.memory_info().rss for child in process.children())
+    with socket.create_connection(address(server)) as client:
+        client.settimeout(5)
+        with suppress(OSError):
+            client.sendall(40_000 * b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n")
+    after = max(child.memory_info().rss for child in process.children())
+    assert after < before + 20_000_000
+
+
+def test_a_body_in_chunks_is_refused(server: RunningServer) -> None:
+    with socket.create_connection(address(server), timeout=30) as client:
+        client.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+        reply = b"".join(iter(lambda: client.recv(4096), b""))
+    assert reply.startswith(b"HTTP/1.1 411 ")
+
+
+def test_a_server_that_stops_waits_for_nobody_who_sent_nothing(tmp_path: Path, small_study: Path) -> None:
+    settings = Settings.model_validate({"data_dir": tmp_path / "data", "secret_key": "k" * 40})
+    create_from(settings, small_study)
+    with running_server(settings) as running, ExitStack() as opened:
+        for _ in range(4):
+            opened.enter_context(socket.create_connection(address(running)))
+        assert requests.get(f"{running.url}/healthz", timeout=8).status_code == 200
+        running.process.terminate()
+        assert running.process.wait(timeout=8) == 0
 
 
 def test_a_request_may_come_byte_by_byte(server: RunningServer) -> None:

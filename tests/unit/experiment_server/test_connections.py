@@ -20,8 +20,6 @@ WHOLE = {
     "an empty line before it": b"\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
     "a body": HEAD + b"Content-Length: 5\r\n\r\nab\r\n\r",
     "an empty body": HEAD + b"content-length:0\r\n\r\n",
-    "chunks": HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4;x=1\r\n\r\n\r\n\r\n0\r\n\r\n",
-    "a trailer": HEAD + b"TRANSFER-ENCODING: chunked\r\n\r\n1\r\na\r\n0\r\nA: b\r\n\r\n",
 }
 
 
@@ -35,8 +33,12 @@ def test_a_body_that_is_too_long_is_not_waited_for() -> None:
     assert progress(HEAD + b"Content-Length: %d\r\n\r\n" % LARGEST_BODY) == "coming"
     assert progress(HEAD + b"Content-Length: %d\r\n\r\n" % (LARGEST_BODY + 1)) == "too_long"
     assert progress(HEAD + b"Content-Length: " + 5000 * b"9" + b"\r\n\r\n") == "too_long"
-    chunk = HEAD + b"Transfer-Encoding: chunked\r\n\r\nffffffff\r\n"
-    assert progress(chunk + LARGEST_BODY * b"x") == "too_long"
+
+
+@pytest.mark.parametrize("name", [b"Transfer-Encoding", b"TRANSFER-ENCODING"])
+def test_a_body_in_chunks_is_known_by_its_head(name: bytes) -> None:
+    assert progress(HEAD + name + b": chunked\r\n") == "coming"
+    assert progress(HEAD + name + b": chunked\r\n\r\n") == "in_chunks"
 
 
 def test_a_head_that_never_ends_is_hopeless() -> None:
@@ -52,7 +54,6 @@ def test_a_connection_takes_over_what_its_listener_was_given() -> None:
         with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16)[0] == 5
-            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16)[0] == 20
             assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) >= min(SEND_BUFFER, 2 * 212_992)
 
 
