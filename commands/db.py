@@ -27,7 +27,8 @@ def db() -> None:
 def upgrade(quiet: bool, as_json: bool) -> None:
     """Bring the database to this version's schema; a new one is made. Doing it again changes nothing.
 
-    Where the setting identity_key is new, the Prolific IDs that are there are encrypted.
+    Where the setting identity_key is new, the Prolific IDs that are there are encrypted. With IDs that are
+    encrypted already, it needs the key that they were encrypted with.
 
     \b
     Example:
@@ -37,6 +38,8 @@ def upgrade(quiet: bool, as_json: bool) -> None:
     with explaining(settings):
         engine = connect(settings)
         before, after = schema.upgrade(engine)
-        seal_all(engine, vault_of(settings))
+        encrypted = seal_all(engine, vault_of(settings))
     done = f"The database is at revision {after}" + (" already." if before == after else ".")
-    say({"before": before, "after": after}, done, quiet=quiet, as_json=as_json)
+    if encrypted:
+        done += f" The Prolific IDs of {encrypted} participant{'s' * (encrypted > 1)} are encrypted now."
+    say({"before": before, "after": after, "encrypted": encrypted}, done, quiet=quiet, as_json=as_json)

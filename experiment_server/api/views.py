@@ -66,7 +66,15 @@ def arrive(study: str, body: schemas.ArriveBody) -> flask.Response:
     """201 for a new session, 200 for one that is resumed; an older token of it no longer holds."""
     here = server()
     with writing(here.engine) as connection:
-        arrived = enrol.arrive(connection, here.catalogue, here.key, study, _arrival(body), here.clock())
+        arrived = enrol.arrive(
+            connection,
+            here.catalogue,
+            here.key,
+            study,
+            _arrival(body),
+            here.clock(),
+            here.settings.requests_per_minute,
+        )
         if arrived.created:
             _count_arrival(connection)
         state = _state(connection, arrived.session)

@@ -36,11 +36,18 @@ class Arrived:
 
 
 def arrive(
-    connection: Connection, catalogue: Catalogue, key: bytes, study: str, arrival: Arrival, now: datetime
+    connection: Connection,
+    catalogue: Catalogue,
+    key: bytes,
+    study: str,
+    arrival: Arrival,
+    now: datetime,
+    requests_per_minute: int,
 ) -> Arrived:
     """Open a session, or resume the one that this identity has; older tokens no longer hold.
 
-    Raises ApiError 404 "no_such_study", 409 "study_closed" or "study_full".
+    Resuming takes a request from the session's allowance. Raises ApiError 404 "no_such_study", 409
+    "study_closed" or "study_full", 429 "too_many_requests".
     """
     found = studies.find(connection, study)
     if found is None:
@@ -49,12 +56,15 @@ def arrive(
     digest = arrival.hmac(key)
     existing = identities.session_of(connection, found.id, digest)
     if existing is not None:
-        return _resume(connection, existing, now)
+        return _resume(connection, existing, now, requests_per_minute)
     _require_a_place(connection, catalogue.definition(connection, found.id), found.id, now)
     return _open_session(connection, found.id, arrival, digest, now)
 
 
-def _resume(connection: Connection, session_id: str, now: datetime) -> Arrived:
+def _resume(connection: Connection, session_id: str, now: datetime, requests_per_minute: int) -> Arrived:
+    before = select(Session.allowance, Session.allowance_at).where(Session.id == session_id)
+    left, at = connection.execute(before.with_for_update(key_share=True)).one()
+    sessions.spent(connection, session_id, sessions.spend(left, at, requests_per_minute, now))
     token = sessions.new_token(session_id)
     statement = update(Session).where(Session.id == session_id)
     connection.execute(statement.values(token_sha256=sessions.hash_token(token), last_seen_at=now))

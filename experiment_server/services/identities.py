@@ -14,15 +14,16 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, text, update
 
-from experiment_server.models import Identity, Session
-from experiment_server.models.database import writing
+from experiment_server.models import Base, Identity, Session, Study
+from experiment_server.models.database import reading, writing
 from experiment_server.settings import Settings
 from stimuli.errors import UserError
 
@@ -35,7 +36,10 @@ PURPOSE = b"interpscore: Prolific's IDs, version 1"
 NONCE_BYTES = 12
 #: bytes of the derived key: AES-256
 KEY_BYTES = 32
+#: a SQLite file's user_version while plain IDs may be left in its unused space; otherwise it is 0
+TO_WRITE_ANEW = 1
 
+_TABLE = Base.metadata.tables[Identity.__tablename__]
 _IDS = [getattr(Identity, name) for name in COLUMNS]
 
 
@@ -141,49 +145,83 @@ def prolific_ids(connection: Connection, study_id: int, vault: Vault) -> Iterato
 
 
 def seal_all(engine: Engine, vault: Vault) -> int:
-    """Seal the IDs that were stored before there was an identity key; returns how many participants have any.
+    """Seal the IDs that were stored before there was an identity key; returns how many participants had any.
 
-    All of them or none; again, it finds nothing to do. The file of the database, or the table, is then
-    written anew, so that nothing of them is left in its unused space.
+    All of them or none; again, it finds nothing to do. Nothing of them is left in the unused space of the
+    database's files. Raises UserError, and seals nothing, if IDs are sealed already and this key, or none,
+    does not open them.
     """
+    with reading(engine) as connection:
+        found = _with_plain_ids(connection, vault)
     if vault.identity_key is None:
         return 0
-    with writing(engine) as connection:
-        count = sum(_seal_row(connection, vault, *row) for row in _with_plain_ids(connection))
-    if count:
-        _write_anew(engine)
-    return count
-
-
-def _with_plain_ids(connection: Connection) -> list[tuple[int, str, dict[str, str]]]:
-    statement = select(Identity.participant_id, Identity.hmac, *_IDS).with_for_update()
-    rows = [(key, digest, _plain(ids)) for key, digest, *ids in connection.execute(statement)]
-    return [row for row in rows if row[2]]
-
-
-def _plain(ids: list[str | None]) -> dict[str, str]:
-    return {
-        name: text
-        for name, text in zip(COLUMNS, ids, strict=True)
-        if text is not None and not text.startswith(SEALED)
-    }
-
-
-def _seal_row(connection: Connection, vault: Vault, key: int, digest: str, plain: dict[str, str]) -> bool:
-    sealed = {name: vault.seal(text, digest, name) for name, text in plain.items()}
-    connection.execute(update(Identity).where(Identity.participant_id == key).values(sealed))
-    return True
-
-
-def _write_anew(engine: Engine) -> None:
     if engine.dialect.name == "postgresql":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM FULL identity")
-        return
+        return _seal_on_postgres(engine, vault) if found else 0
+    sealed = _seal_on_sqlite(engine, vault) if found else 0
+    _write_file_anew(engine)
+    return sealed
+
+
+def _with_plain_ids(connection: Connection, vault: Vault) -> list[dict[str, Any]]:
+    """The identities that are not sealed, once all others were opened. Raises UserError if one is not."""
+    rows = [dict(row) for row in connection.execute(select(_TABLE)).mappings()]
+    for row in rows:
+        for name in COLUMNS:
+            if row[name] is not None:
+                vault.open(row[name], row["hmac"], name)
+    return [row for row in rows if _plain(row)]
+
+
+def _plain(row: dict[str, Any]) -> dict[str, str]:
+    return {name: row[name] for name in COLUMNS if row[name] is not None and not row[name].startswith(SEALED)}
+
+
+def _seal(row: dict[str, Any], vault: Vault) -> dict[str, Any]:
+    return {**row, **{name: vault.seal(text, row["hmac"], name) for name, text in _plain(row).items()}}
+
+
+def _seal_on_postgres(engine: Engine, vault: Vault) -> int:
+    """Fill the table anew: TRUNCATE gives it another file, and the commit removes the old one.
+
+    The studies, which the new rows refer to, are locked first, as by everybody who arrives.
+    """
+    with writing(engine) as connection:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(select(Study.id).order_by(Study.id).with_for_update(read=True, key_share=True))
+        connection.execute(text("LOCK TABLE identity IN ACCESS EXCLUSIVE MODE"))
+        found = _with_plain_ids(connection, vault)
+        if found:
+            rows = [_seal(dict(row), vault) for row in connection.execute(select(_TABLE)).mappings()]
+            connection.execute(text("TRUNCATE identity"))
+            connection.execute(insert(_TABLE), rows)
+    return len(found)
+
+
+def _seal_on_sqlite(engine: Engine, vault: Vault) -> int:
+    """Overwrite the IDs, and note in the file that it is to be written anew."""
+    with writing(engine) as connection:
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+        found = _with_plain_ids(connection, vault)
+        for row in found:
+            at = Identity.participant_id == row["participant_id"]
+            connection.execute(update(_TABLE).where(at).values(_seal(row, vault)))
+        connection.exec_driver_sql(f"PRAGMA user_version = {TO_WRITE_ANEW}")
+    return len(found)
+
+
+def _write_file_anew(engine: Engine) -> None:
+    """Write a SQLite file anew if sealing noted so: what was in its unused space, and in its log, is gone.
+
+    The note stays until that is done, so that after a kill or a failure the next start does it.
+    """
     raw = engine.raw_connection()
     try:
         cursor = raw.cursor()
+        if cursor.execute("PRAGMA user_version").fetchone()[0] != TO_WRITE_ANEW:
+            return
         cursor.execute("VACUUM")
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if not busy:
+            cursor.execute("PRAGMA user_version = 0")
     finally:
         raw.close()

@@ -18,8 +18,13 @@ from stimuli.errors import UserError
 
 #: attempts that a worker may die in, before the job is thought to be the reason
 MOST_ATTEMPTS = 3
-#: options that say where the output goes and how it is told, which is the worker's to say
-WORKERS_OPTIONS = ("--out", "--force", "--quiet", "--json")
+#: options that are not a job's to have -> why
+_REFUSED_OPTIONS = {
+    "--out": "the worker decides where a job's output goes",
+    "--force": "a job's output has a folder of its own and replaces nothing",
+    "--quiet": "nobody reads what a job's command prints",
+    "--json": "nobody reads what a job's command prints",
+}
 
 
 @dataclass(frozen=True)
@@ -56,12 +61,13 @@ def _row(columns: Sequence[Any]) -> JobRow:
 
 
 def check(kind: str, arguments: Sequence[str]) -> None:
-    """Raise UserError for a command that cannot be a job, or an option that is the worker's to give."""
+    """Raise UserError for a command that cannot be a job, or an option that no job has."""
     if kind not in JOB_KINDS:
         raise UserError(f"{kind} cannot be a job; jobs are {', '.join(JOB_KINDS)}")
     for argument in arguments:
-        if argument.partition("=")[0] in WORKERS_OPTIONS:
-            raise UserError(f"the worker decides where a job's output goes; leave {argument} out")
+        reason = _REFUSED_OPTIONS.get(argument.partition("=")[0])
+        if reason is not None:
+            raise UserError(f"{reason}; leave {argument} out")
 
 
 def add(connection: Connection, kind: str, arguments: Sequence[str], now: datetime) -> int:

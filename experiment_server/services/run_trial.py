@@ -196,7 +196,7 @@ def presented(connection: Connection, bearer: Bearer, public_id: str, now: datet
     Raises ApiError 404 "no_such_trial".
     """
     turn = _turn(connection, bearer, public_id, now)
-    left = sessions.spend(turn.allowance, turn.allowance_at, bearer, now)
+    left = sessions.spend(turn.allowance, turn.allowance_at, bearer.requests_per_minute, now)
     to = transition(turn.state, "present")
     if to == turn.state or turn.outcome is not None:
         sessions.spent(connection, turn.session, left)
@@ -221,7 +221,7 @@ def respond(
     404 "no_such_trial", and 400 for an answer that the study does not offer.
     """
     turn = _turn(connection, bearer, public_id, now)
-    left = sessions.spend(turn.allowance, turn.allowance_at, bearer, now)
+    left = sessions.spend(turn.allowance, turn.allowance_at, bearer.requests_per_minute, now)
     definition = catalogue.definition(connection, turn.study_id)
     if turn.state == "responded":
         sessions.spent(connection, turn.session, left)

@@ -134,7 +134,7 @@ def authenticate(connection: Connection, bearer: Bearer, now: datetime) -> Sessi
         raise refusal(connection, bearer)
     *columns, left, at = row
     session = SessionRow(*columns)
-    spent(connection, session.id, spend(left, at, bearer, now))
+    spent(connection, session.id, spend(left, at, bearer.requests_per_minute, now))
     return session
 
 
@@ -149,10 +149,10 @@ def find(connection: Connection, bearer: Bearer) -> SessionRow:
     return SessionRow(*row)
 
 
-def spend(left: float | None, at: datetime | None, bearer: Bearer, now: datetime) -> Allowance:
+def spend(left: float | None, at: datetime | None, per_minute: int, now: datetime) -> Allowance:
     """What an allowance is after one more request; nothing is stored. Raises ApiError 429."""
     before = None if left is None or at is None else Allowance(left, at)
-    after = allowance.spend(before, now, bearer.requests_per_minute)
+    after = allowance.spend(before, now, per_minute)
     if isinstance(after, Allowance):
         return after
     raise allowance.exhausted(

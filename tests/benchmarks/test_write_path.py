@@ -66,7 +66,7 @@ class WritePath:
         """A new session that has agreed, and its trials."""
         arrival = identities.Arrival("visitor", name)
         with writing(self.engine) as connection:
-            arrived = enrol.arrive(connection, self.catalogue, KEY, "small", arrival, NOW)
+            arrived = enrol.arrive(connection, self.catalogue, KEY, "small", arrival, NOW, UNLIMITED)
             bearer = Bearer(arrived.token, UNLIMITED)
             enrol.consent(connection, self.catalogue, bearer, True, NOW)
             own = select(Trial.public_id).where(Trial.session_id == arrived.session.id)

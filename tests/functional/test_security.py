@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -16,12 +17,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 import requests
-from sqlalchemy import event, select
+from sqlalchemy import Engine, event, select
+from sqlalchemy.engine import make_url
 
-from experiment_server.models import Base, Caller, Identity, Participant
-from experiment_server.models.database import connect, reading
+from experiment_server.migrations import schema
+from experiment_server.models import Base, Caller, Identity, Participant, database
+from experiment_server.models.database import connect, explaining, reading, writing
+from experiment_server.services import identities
 from experiment_server.services.arrivals import network
 from experiment_server.services.identities import COLUMNS, SEALED, Vault, seal_all, vault_of
 from experiment_server.settings import Settings
@@ -36,6 +41,7 @@ from tests.functional.server_fixture import (
     create_from,
     create_study,
     environment,
+    new_postgres_database,
     pid,
     running_server,
     served_here,
@@ -69,7 +75,11 @@ def arrive(here: Here, name: str, address: str = "192.0.2.1", **headers: str) ->
 
 
 def everything(here: Here) -> str:
-    with reading(here.engine) as connection:
+    return every_row(here.engine)
+
+
+def every_row(engine: Engine) -> str:
+    with reading(engine) as connection:
         return repr([connection.execute(select(table)).all() for table in Base.metadata.sorted_tables])
 
 
@@ -171,6 +181,168 @@ def test_sealing_leaves_nothing_in_the_files(embedded: Settings, clock: Clock, t
     assert [name for value in ids for name in holding(embedded, value)] == []
 
 
+def test_a_sqlite_file_that_could_not_be_written_anew_is_at_the_next_start(
+    embedded: Settings, clock: Clock, tmp_path: Path
+) -> None:
+    engine, ids = embedded_with_people(embedded, clock, tmp_path)
+    leave_in_unused_space(engine, "an ID that was deleted")
+    ids.append("an ID that was deleted")
+    with failing(engine, "VACUUM"), pytest.raises(UserError) as caught, explaining(embedded):
+        seal_all(engine, Vault(IDENTITY_KEY))
+    assert str(caught.value) == refusal(embedded, "database is locked")
+    assert [value for value in ids if value in every_row(engine)] == []
+    assert holding(embedded, "an ID that was deleted") != []
+    assert seal_all(engine, Vault(IDENTITY_KEY)) == 0
+    engine.dispose()
+    assert [name for value in ids for name in holding(embedded, value)] == []
+
+
+def leave_in_unused_space(engine: Engine, value: str) -> None:
+    with writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE gone (value TEXT)")
+        connection.exec_driver_sql("INSERT INTO gone VALUES (?)", (value,))
+    with writing(engine) as connection:
+        connection.exec_driver_sql("DROP TABLE gone")
+
+
+def refusal(settings: Settings, reason: str) -> str:
+    where = make_url(settings.url).render_as_string()
+    return (
+        f"the database {where} does not answer ({reason}); something else is using it; try again in a moment"
+    )
+
+
+def test_sealing_overwrites_ids_in_the_same_transaction(
+    embedded: Settings, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, ids = embedded_with_people(embedded, clock, tmp_path)
+    monkeypatch.setattr(identities, "_write_file_anew", lambda _engine: None)
+    seal_all(engine, Vault(IDENTITY_KEY))
+    engine.dispose()
+    assert [name for value in ids for name in holding(embedded, value)] == []
+
+
+def embedded_with_people(settings: Settings, clock: Clock, folder: Path) -> tuple[Engine, list[str]]:
+    """An engine that keeps what it deletes, on a database with participants; and their plain IDs."""
+    people = [f"person {number}" for number in range(40)]
+    create_study(settings, folder, STUDY_TOML.replace("places = 20", "places = 99"))
+    with served_here(settings, clock) as here:
+        here.post("/studies/small/sessions", PIDS)
+        assert {arrive(here, name).status_code for name in people} == {201}
+    ids = [*PIDS.values(), *map(pid, people)]
+    assert [value for value in ids if not holding(settings, value)] == []
+    engine = connect(settings)
+    event.listen(engine, "connect", keep_what_is_deleted)
+    return engine, ids
+
+
+@contextmanager
+def failing(engine: Engine, statement: str) -> Iterator[None]:
+    """Let SQLite refuse a statement on each new connection, as it does while another one writes."""
+
+    def refuse(connection: sqlite3.Connection, _record: Any, _proxy: Any) -> None:
+        others.append(sqlite3.connect(engine.url.database or "", isolation_level=None))
+        connection.execute("PRAGMA busy_timeout = 100")
+        connection.set_trace_callback(lambda said: said == statement and others[0].execute("BEGIN IMMEDIATE"))
+
+    others: list[sqlite3.Connection] = []
+    event.listen(engine, "checkout", refuse)
+    yield
+    event.remove(engine, "checkout", refuse)
+    engine.dispose()
+    for other in others:
+        other.close()
+
+
+@pytest.mark.postgres
+def test_on_postgres_sealing_is_one_transaction_that_leaves_no_file_with_ids(
+    postgres_server: str, clock: Clock, small_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "POSTGRES_OPTIONS", "-c lock_timeout=300 -c statement_timeout=15000")
+    url = new_postgres_database(postgres_server)
+    settings = Settings.model_validate(
+        {"data_dir": tmp_path / "data", "database_url": url, "secret_key": "k" * 40}
+    )
+    with served(settings, clock, small_study) as here:
+        here.post("/studies/small/sessions", PIDS)
+        arrive(here, "another")
+        before = everything(here)
+        with psycopg.connect(url.replace("+psycopg", "")) as reader:
+            reader.execute("SELECT count(*) FROM identity")
+            with pytest.raises(UserError) as caught, explaining(settings):
+                seal_all(here.engine, Vault(IDENTITY_KEY))
+        assert str(caught.value) == refusal(settings, "canceling statement due to lock timeout")
+        assert everything(here) == before
+        assert PIDS["prolific_pid"].encode() in table_file(url)
+        assert seal_all(here.engine, Vault(IDENTITY_KEY)) == 2
+        kept = table_file(url)
+        assert SEALED.encode() in kept
+        assert [value for value in (*PIDS.values(), pid("another")) if value.encode() in kept] == []
+
+
+def table_file(url: str) -> bytes:
+    """What stands in the file of PostgreSQL's table identity."""
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        found = connection.execute("SELECT pg_read_binary_file(pg_relation_filepath('identity'))").fetchone()
+        assert found is not None
+        return bytes(found[0])
+
+
+MISSING_KEY = (
+    "the participants' Prolific IDs are encrypted, and the setting identity_key is not there to "
+    "read them; set INTERPSCORE_IDENTITY_KEY to the key that they were stored under"
+)
+WRONG_KEY = (
+    "the participants' Prolific IDs cannot be read with this identity_key; "
+    "set INTERPSCORE_IDENTITY_KEY to the key that they were stored under"
+)
+
+
+def test_without_the_key_of_sealed_ids_nothing_is_sealed(
+    settings: Settings, clock: Clock, small_study: Path
+) -> None:
+    with served(changed(settings, identity_key=IDENTITY_KEY), clock, small_study) as here:
+        here.post("/studies/small/sessions", PIDS)
+    with served_here(settings, clock) as here:
+        arrive(here, "in plain")
+        before = everything(here)
+        for vault, said in ((Vault("j" * 40), WRONG_KEY), (Vault(), MISSING_KEY)):
+            with pytest.raises(UserError) as caught:
+                seal_all(here.engine, vault)
+            assert str(caught.value) == said
+        assert everything(here) == before
+        assert pid("in plain") in before
+        assert seal_all(here.engine, Vault(IDENTITY_KEY)) == 1
+
+
+def test_serving_and_upgrading_need_the_key_of_sealed_ids(
+    embedded: Settings, clock: Clock, small_study: Path
+) -> None:
+    with served(changed(embedded, identity_key=IDENTITY_KEY), clock, small_study) as here:
+        here.post("/studies/small/sessions", PIDS)
+    for settings, said in ((changed(embedded, identity_key="j" * 40), WRONG_KEY), (embedded, MISSING_KEY)):
+        for command in (["db", "upgrade"], ["serve", "--port", "0"]):
+            done = manage(settings, *command)
+            assert (done.returncode, done.stdout, done.stderr) == (1, "", f"Error: {said}\n")
+
+
+def test_upgrading_says_how_many_it_encrypted(embedded: Settings, clock: Clock, small_study: Path) -> None:
+    at = f"The database is at revision {schema.newest()} already."
+    sealing = changed(embedded, identity_key=IDENTITY_KEY)
+    with served(embedded, clock, small_study) as here:
+        arrive(here, "one")
+    said = manage(sealing, "db", "upgrade").stdout
+    assert said == f"{at} The Prolific IDs of 1 participant are encrypted now.\n"
+    with served_here(embedded, clock) as here:
+        arrive(here, "two")
+        arrive(here, "three")
+    newest = {"before": schema.newest(), "after": schema.newest()}
+    for count in (2, 0):
+        assert json.loads(manage(sealing, "db", "upgrade", "--json").stdout) == {**newest, "encrypted": count}
+    assert manage(sealing, "db", "upgrade").stdout == f"{at}\n"
+
+
 def keep_what_is_deleted(connection: sqlite3.Connection, _record: Any) -> None:
     """Leave what was deleted in the file's unused space, as SQLite does unless it was built otherwise."""
     connection.execute("PRAGMA secure_delete = OFF")
@@ -233,6 +405,21 @@ def plain_environment(settings: Settings) -> dict[str, str]:
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_one_who_arrives_again_and_again_is_limited_too(
+    settings: Settings, clock: Clock, small_study: Path
+) -> None:
+    with served(changed(settings, requests_per_minute=3), clock, small_study) as here:
+        token = here.participant().token
+        for _ in range(3):
+            token = here.participant().token
+        refused = here.post("/studies/small/sessions", {"prolific_pid": pid("someone")})
+        assert (refused.status_code, refused.json["error"]["code"]) == (429, "too_many_requests")
+        assert refused.headers["Retry-After"] == "20"
+        clock.forward(minutes=0.4)
+        headers = {"Authorization": f"Bearer {token}"}
+        assert ask(here.app, "GET", "/session", headers=headers).status_code == 200
 
 
 # Proxies and HTTPS

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from experiment_server.migrations import schema
 from experiment_server.models.database import connect, writing
 from experiment_server.settings import Settings
-from tests.functional.server_fixture import ROOT, environment
+from tests.functional.server_fixture import ROOT, environment, new_postgres_database
 from tests.migrations.first_version import FIRST, LINKS, Rows, contents, make_first_version
 
 LINK_IDS = ("prolific_study_id", "prolific_session_id")
@@ -60,6 +60,26 @@ def without_new(rows: Rows) -> Rows:
 
 def without(row: dict[str, object], names: tuple[str, ...]) -> dict[str, object]:
     return {name: value for name, value in row.items() if name not in names}
+
+
+@pytest.mark.postgres
+def test_postgres_keeps_nothing_of_the_ids_that_moved_in_the_sessions_file(postgres_server: str) -> None:
+    engine = connect(Settings(database_url=new_postgres_database(postgres_server)))
+    before = make_first_version(engine)
+    ids = [value.encode() for link in LINKS for value in link if value is not None]
+    assert [value for value in ids if value not in sessions_file(engine)] == []
+    schema.upgrade(engine, "0002")
+    assert [value for value in ids if value in sessions_file(engine)] == []
+    assert without_new(contents(engine)) == without_links(before)
+    engine.dispose()
+
+
+def sessions_file(engine: Engine) -> bytes:
+    """What stands in the file of PostgreSQL's table session."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("CHECKPOINT"))
+        found = connection.execute(text("SELECT pg_read_binary_file(pg_relation_filepath('session'))"))
+        return bytes(found.scalar_one())
 
 
 def test_a_row_can_be_added_after_going_up(engine: Engine) -> None:

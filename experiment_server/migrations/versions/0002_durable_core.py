@@ -20,12 +20,15 @@ def upgrade() -> None:
         identity.alter_column("prolific_pid", type_=sa.Text(), existing_type=sa.String(128))
         for name in LINK_IDS:
             identity.add_column(sa.Column(name, sa.Text(), nullable=True))
+    op.execute(
+        "UPDATE identity SET prolific_study_id = session.prolific_study_id, "
+        "prolific_session_id = session.prolific_session_id "
+        "FROM session WHERE session.participant_id = identity.participant_id"
+    )
     for name in LINK_IDS:
-        op.execute(
-            f"UPDATE identity SET {name} = (SELECT session.{name} FROM session "
-            "WHERE session.participant_id = identity.participant_id)"
-        )
         op.drop_column("session", name)
+    if op.get_bind().dialect.name == "postgresql":
+        _write_sessions_anew()
     op.add_column("session", sa.Column("allowance", sa.Double(), nullable=True))
     op.add_column("session", sa.Column("allowance_at", TIME, nullable=True))
     op.create_table(
@@ -60,6 +63,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_job"),
     )
     op.create_index("ix_job_state_id", "job", ["state", "id"], unique=False)
+
+
+def _write_sessions_anew() -> None:
+    """Let PostgreSQL write the table's rows to a new file, where a dropped column's values are no more."""
+    op.execute("ALTER TABLE session ALTER COLUMN seed TYPE bigint USING seed + 0")
 
 
 def downgrade() -> None:
