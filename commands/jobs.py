@@ -23,6 +23,9 @@ from experiment_server.services.jobs import JobRow
 from experiment_server.settings import load_settings
 from stimuli.errors import UserError
 
+#: the largest id that a database can hold
+LARGEST_ID = 2**63 - 1
+
 
 @click.group()
 def jobs() -> None:
@@ -65,7 +68,9 @@ def _parsed(kind: str, arguments: Sequence[str]) -> click.Context:
     """The command's own reading of its arguments. Raises click's errors of usage."""
     command: click.Command = getattr(importlib.import_module(f"commands.{kind}"), kind)
     output = [OUTPUTS[kind]] if kind == "score" else ["--out", OUTPUTS[kind]]
-    context = command.make_context(kind, [*arguments, *output])
+    ours = click.get_current_context()
+    name = f"{ours.command_path} {kind}"
+    context = command.make_context(name, [*arguments, *output], help_option_names=ours.help_option_names)
     if kind == "score" and len(context.params["paths"]) != (2 if context.params["study"] else 3):
         raise UserError("a job of score takes NEURON_MAP with --study, else DATA NEURON_MAP, and no RESULTS")
     return context
@@ -122,7 +127,7 @@ def list_jobs(quiet: bool, as_json: bool) -> None:
 
 
 @jobs.command()
-@click.argument("job_id", type=click.IntRange(1), metavar="ID")
+@click.argument("job_id", type=click.IntRange(1, LARGEST_ID), metavar="ID")
 @quiet_option
 @json_option
 def show(job_id: int, quiet: bool, as_json: bool) -> None:

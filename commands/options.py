@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,17 @@ Command = Callable[..., Any]
 
 #: plain progress lines (where there is no terminal) come at most this often, in seconds
 PLAIN_LINE_SECONDS = 5.0
+
+
+class NumberRange(click.FloatRange):
+    """A number between two bounds; unlike for click's own range, NaN is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the number; what is none, or out of bounds, is click's to refuse."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not a number.", param, ctx)
+        return number
 
 
 def force_option(command: Command) -> Command:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from commands.database import study_database
-from commands.options import json_option, progress, quiet_option, say
+from commands.options import NumberRange, json_option, progress, quiet_option, say
 from experiment_server.design.observer import Population
 from experiment_server.settings import load_settings
 from experiment_server.simulate.pictures import StudyPictures, load_pictures
@@ -29,7 +29,7 @@ DEFAULT_URL = "http://127.0.0.1:8000"
     "--dropout",
     default=Population.dropout,
     show_default=True,
-    type=click.FloatRange(0, 1),
+    type=NumberRange(0, 1),
     help="Probability that a participant vanishes in the middle.",
 )
 @quiet_option

@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 
 from commands.database import study_database
-from commands.options import quiet_option
+from commands.options import NumberRange, quiet_option
 from experiment_server.settings import load_settings
 
 
 @click.command()
 @click.option(
     "--every",
-    type=click.FloatRange(0.05, 60),
+    type=NumberRange(0.05, 60),
     default=5.0,
     show_default=True,
     help="Seconds from one round to the next; another worker takes over after three rounds without a sign.",

@@ -28,6 +28,8 @@ from stimuli.files import make_folder
 MANAGE = Path(__file__).resolve().parents[1] / "manage.py"
 #: kind of job -> its output's name in the job's folder
 OUTPUTS = {"export": "dataset", "report": "report.html", "score": "results.csv"}
+#: umask of a job's command: what it makes is readable by its owner only
+PRIVATE = 0o077
 #: seconds that a command has to end when it is told to
 GRACE_SECONDS = 10
 #: bytes of a command's last words that are read, and characters of its sentence that are kept
@@ -66,7 +68,7 @@ class JobsFolder:
         It is free again when every process that was given it has closed it or ended. Raises UserError if
         the folder cannot be written to.
         """
-        lock = os.open(make_folder(self.path) / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(make_folder(self.path, private=True) / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -85,7 +87,7 @@ class JobProcess:
         self._folder = folder
         self._output = folder.output(job)
         self._unfinished = folder.unfinished(job)
-        self._unfinished.mkdir()
+        self._unfinished.mkdir(mode=0o700)
         self._made = self._unfinished / OUTPUTS[job.kind]
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by release
         self._process = subprocess.Popen(
@@ -95,6 +97,7 @@ class JobProcess:
             stderr=self._said,
             pass_fds=(lock,),
             start_new_session=True,
+            umask=PRIVATE,
         )
 
     @property

@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlalchemy.exc import OperationalError
 
 #: seconds between two attempts to get ahead of other processes
-INTERVAL = 0.0001
+INTERVAL = 0.0003
 
 
 class WriteLock:

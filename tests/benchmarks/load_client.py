@@ -51,6 +51,7 @@ class Connection(asyncio.Protocol):
         self.reply: asyncio.Future[tuple[int, bytes]] | None = None
         self.received = b""
         self.body = self.needed = 0
+        self.is_last = False
         self.opened = 0
 
     async def open(self) -> None:
@@ -58,6 +59,12 @@ class Connection(asyncio.Protocol):
         if self.transport is None or self.transport.is_closing():
             await asyncio.get_running_loop().create_connection(lambda: self, *self.address)
             self.opened += 1
+
+    async def open_anew(self) -> None:
+        """Open another one, which the server does not close in the next moment for having been idle."""
+        if self.transport is not None:
+            self.transport.close()
+        await self.open()
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
         """Send a request; returns the reply's status and body, or status 0 if the connection broke."""
@@ -76,6 +83,8 @@ class Connection(asyncio.Protocol):
             self._read_head()
         if self.needed and len(self.received) >= self.needed:
             self._end(int(self.received[9:12]), self.received[self.body :])
+            if self.is_last and self.transport is not None:
+                self.transport.close()
 
     def _read_head(self) -> None:
         end = self.received.find(HEAD_END)
@@ -85,10 +94,12 @@ class Connection(asyncio.Protocol):
         place = self.received.find(b"\r\nContent-Length: ", 0, end)
         length = self.received[place + 18 : self.received.find(b"\r", place + 18)] if place >= 0 else b"0"
         self.needed = self.body + int(length)
+        self.is_last = self.received.find(b"\r\nConnection: close\r\n", 0, end + 2) >= 0
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.transport = None
-        self._end(0, str(exc).encode())
+        if self.transport is None or self.transport.is_closing():
+            self.transport = None
+            self._end(0, str(exc).encode())
 
     def _end(self, status: int, body: bytes) -> None:
         if self.reply is not None and not self.reply.done():
@@ -318,7 +329,7 @@ async def ready(arguments: argparse.Namespace) -> list[Person]:
     else:
         people = await prepare(arguments.url, arguments.study, arguments.people)
     for person in people[: arguments.connections if arguments.mode == "flat-out" else None]:
-        await person.connection.open()
+        await person.connection.open_anew()
     return people
 
 

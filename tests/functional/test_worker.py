@@ -284,6 +284,7 @@ def require_whole(folder: Path) -> None:
     for name, file in summary["files"].items():
         assert sha256_of_file(dataset / name) == file["sha256"]
     assert {path.name for path in folder.parent.iterdir()} == {folder.name, ".lock"}
+    assert [path.stat().st_mode & 0o777 for path in (folder.parent, folder)] == [0o700, 0o700]
 
 
 def test_jobs_are_run_one_after_the_other_and_the_rest_goes_on(finished: Here, settings: Settings) -> None:

@@ -94,7 +94,9 @@ def test_arguments_are_stored_so_that_they_mean_the_same_anywhere(settings: Sett
 REFUSED = {
     "export small --out elsewhere": "the worker decides where a job's output goes; leave --out out",
     "export small --out=elsewhere": "the worker decides where a job's output goes; leave --out=elsewhere out",
-    "report small --force": "the worker decides where a job's output goes; leave --force out",
+    "report small --force": "a job's output has a folder of its own and replaces nothing; leave --force out",
+    "report small --quiet": "nobody reads what a job's command prints; leave --quiet out",
+    "export small --json": "nobody reads what a job's command prints; leave --json out",
     "export none": "there is no study called 'none'; there are: small",
     "score --study none map.json": "there is no study called 'none'; there are: small",
     "score t.csv map.json results.csv": (
@@ -121,6 +123,32 @@ def test_wrong_usage_is_clicks_to_say(settings: Settings, given: str) -> None:
 def test_a_job_that_is_not_there(settings: Settings) -> None:
     done = run("show", "7")
     assert str(done.exception) == "there is no job 7; see: python manage.py jobs list"
+    done = run("show", str(2**63 - 1))
+    assert str(done.exception) == f"there is no job {2**63 - 1}; see: python manage.py jobs list"
+
+
+def test_an_id_that_no_database_can_hold(settings: Settings) -> None:
+    done = run("show", str(2**63))
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == (
+        f"Error: Invalid value for 'ID': {2**63} is not in the range 1<=x<={2**63 - 1}."
+    )
+
+
+def test_help_names_the_command_that_was_typed() -> None:
+    done = CliRunner().invoke(cli, ["jobs", "add", "export", "--help"], prog_name="manage.py")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("Usage: manage.py jobs add export [OPTIONS] STUDY\n")
+
+
+def test_wrong_usage_names_the_command_that_was_typed() -> None:
+    done = CliRunner().invoke(cli, ["jobs", "add", "report", "small", "more"], prog_name="manage.py")
+    assert done.exit_code == 2
+    assert done.stderr == (
+        "Usage: manage.py jobs add report [OPTIONS] STUDY\n"
+        "Try 'manage.py jobs add report --help' for help.\n\n"
+        "Error: Got unexpected extra argument (more)\n"
+    )
 
 
 def test_a_database_that_is_not_set_up_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 
 from commands.options import progress, say
+from manage import cli
 
 
 def test_progress_yields_every_item_and_ends_with_the_total(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,3 +33,13 @@ def test_an_outcome_is_a_sentence_or_json_or_nothing(
 def test_json_never_holds_nan() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         say({"value": float("nan")}, "", quiet=False, as_json=True)
+
+
+@pytest.mark.parametrize(
+    ("option", "command"),
+    [("--every", ["worker"]), ("--dropout", ["simulate", "demo", "--participants", "1"])],
+)
+def test_nan_is_no_number(option: str, command: list[str]) -> None:
+    done = CliRunner().invoke(cli, [*command, option, "nan"])
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == f"Error: Invalid value for '{option}': nan is not a number."

@@ -105,6 +105,25 @@ def test_what_is_in_place_is_whole_and_nothing_else_is_left(tmp_path: Path) -> N
     }
 
 
+def test_only_the_owner_can_read_what_is_made(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with running(tmp_path, "out.mkdir(); (out / 'a').write_text('whole')") as process:
+            wait(process)
+            process.put_in_place()
+    finally:
+        os.umask(before)
+    jobs = tmp_path / "jobs"
+    modes = {path.relative_to(tmp_path): path.stat().st_mode & 0o777 for path in [jobs, *jobs.rglob("*")]}
+    assert {str(path): oct(mode) for path, mode in modes.items()} == {
+        "jobs": "0o700",
+        "jobs/.lock": "0o600",
+        "jobs/4": "0o700",
+        "jobs/4/dataset": "0o700",
+        "jobs/4/dataset/a": "0o600",
+    }
+
+
 def test_the_lock_is_held_by_whoever_still_runs(tmp_path: Path) -> None:
     jobs = JobsFolder(tmp_path / "jobs")
     with running(tmp_path, "out.write_text(str(os.getpid())); time.sleep(60)"):
