@@ -8,6 +8,7 @@ trial, so it says neither which picture it is nor that two trials share one; and
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,8 @@ KEY_BYTES = 64
 #: the tag, the trial's id and the picture's SHA-256, in hexadecimal digits
 _SEALED = re.compile("[0-9a-f]{128}")
 _TRIAL_BYTES = 16
+#: bytes of the pictures that a process keeps at hand, about two hundred photographs
+AT_HAND = 16 * 1024 * 1024
 
 
 class Pictures:
@@ -42,6 +45,7 @@ class Pictures:
         derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=PURPOSE)
         self._cipher = AESSIV(derived.derive(key))
         self._folder = folder
+        self._at_hand = FilesAtHand(AT_HAND)
 
     def address(self, trial: str, sha256: str) -> str:
         """Where a trial's picture is: the same each time, and another for each trial. Both ids in hex."""
@@ -59,8 +63,36 @@ class Pictures:
             opened = self._cipher.decrypt(bytes.fromhex(sealed), None)
         except InvalidTag:
             raise no_such_picture() from None
-        with open(f"{self._folder}/{opened[_TRIAL_BYTES:].hex()}.png", "rb", buffering=0) as file:  # noqa: PTH123
-            return file.read()
+        return self._at_hand.read(f"{self._folder}/{opened[_TRIAL_BYTES:].hex()}.png")
+
+
+class FilesAtHand:
+    """Files that never change: those read last are kept, up to a number of bytes. For any thread."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+        #: the one read last is the last
+        self._files: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    def read(self, path: str) -> bytes:
+        """A file's bytes. Raises OSError if it is not kept and cannot be read."""
+        with self._lock:
+            data = self._files.pop(path, None)
+            if data is not None:
+                self._files[path] = data
+                return data
+        data = Path(path).read_bytes()
+        with self._lock:
+            self._keep(path, data)
+        return data
+
+    def _keep(self, path: str, data: bytes) -> None:
+        self._held += len(data) - len(self._files.pop(path, b""))
+        self._files[path] = data
+        while self._held > self._most:
+            self._held -= len(self._files.pop(next(iter(self._files))))
 
 
 def no_such_picture() -> ApiError:

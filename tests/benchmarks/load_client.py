@@ -22,7 +22,6 @@ import resource
 import sys
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -36,6 +35,23 @@ AT_ONCE = 8
 LISTED = 10
 HEAD_END = b"\r\n\r\n"
 OK = (200, 201, 204)
+
+NO_UUID = "00000000-0000-0000-0000-000000000000"
+#: what the page sends
+RESPONSE = json.dumps(
+    {
+        "response_uuid": NO_UUID,
+        "response": "sail boat",
+        "dont_know": False,
+        "rt_ms": 1340.2,
+        "rt_first_key_ms": 911.7,
+        "exposure_measured_ms": 500.1,
+        "frame_interval_ms": 16.7,
+        "dropped_frames": 0,
+        "presented_again": False,
+        "client": {"screen": [1920, 1080], "pixel_ratio": 1, "focus_lost": 0},
+    }
+)
 
 Loop = asyncio.AbstractEventLoop
 Trial = dict[str, Any]
@@ -129,9 +145,8 @@ class Person:
         """A GET of a path."""
         return f"GET {path} HTTP/1.1\r\n{self.headers}\r\n".encode()
 
-    def post(self, path: str, body: dict[str, Any]) -> bytes:
+    def post(self, path: str, text: str) -> bytes:
         """A POST of JSON."""
-        text = json.dumps(body)
         kind = f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n"
         return f"POST {path} HTTP/1.1\r\n{self.headers}{kind}\r\n{text}".encode()
 
@@ -141,23 +156,15 @@ class Person:
 
     def presented(self, trial: Trial) -> bytes:
         """A trial's picture was shown."""
-        return self.post(f"/api/v1/trials/{trial['trial']}/presented", {})
+        return self.post(f"/api/v1/trials/{trial['trial']}/presented", "{}")
 
     def response(self, trial: Trial) -> bytes:
         """Answer a trial, as the page does."""
-        body = {
-            "response_uuid": str(uuid.UUID(int=random.getrandbits(128), version=4)),
-            "response": "sail boat",
-            "dont_know": False,
-            "rt_ms": 1340.2,
-            "rt_first_key_ms": 911.7,
-            "exposure_measured_ms": 500.1,
-            "frame_interval_ms": 16.7,
-            "dropped_frames": 0,
-            "presented_again": False,
-            "client": {"screen": [1920, 1080], "pixel_ratio": 1, "focus_lost": 0},
-        }
-        return self.post(f"/api/v1/trials/{trial['trial']}/response", body)
+        unique = f"{random.getrandbits(128):032x}"
+        text = RESPONSE.replace(
+            NO_UUID, f"{unique[:8]}-{unique[8:12]}-4{unique[13:16]}-8{unique[17:20]}-{unique[20:]}"
+        )
+        return self.post(f"/api/v1/trials/{trial['trial']}/response", text)
 
 
 async def prepare(url: str, study: str, people: int) -> list[Person]:
@@ -167,9 +174,11 @@ async def prepare(url: str, study: str, people: int) -> list[Person]:
 
     async def one_after_another() -> None:
         for person in waiting:
-            arrival = person.post(f"/api/v1/studies/{study}/sessions", {"visitor": str(uuid.uuid4())})
+            arrival = person.post(
+                f"/api/v1/studies/{study}/sessions", json.dumps({"visitor": str(uuid.uuid4())})
+            )
             person.signed_in(json.loads(await succeed(person, arrival))["token"])
-            await succeed(person, person.post("/api/v1/session/consent", {"consented": True}))
+            await succeed(person, person.post("/api/v1/session/consent", '{"consented": true}'))
             person.trials = json.loads(await succeed(person, person.list_trials(LISTED)))["trials"]
 
     await asyncio.gather(*(one_after_another() for _ in range(AT_ONCE)))
@@ -224,14 +233,11 @@ SHARES = {"trials": 0.0, "image": 0.03, "mask": 0.06, "presented": 0.15, "respon
 
 def request_of(kind: str, person: Person) -> bytes:
     """One of a trial's requests."""
-    made: dict[str, Callable[[], bytes]] = {
-        "trials": lambda: person.list_trials(5),
-        "image": lambda: person.get(person.trials[-1]["image"]),
-        "mask": lambda: person.get(person.trials[-1]["mask"]),
-        "presented": lambda: person.presented(person.trials[0]),
-        "response": lambda: person.response(person.trials[0]),
-    }
-    return made[kind]()
+    if kind == "trials":
+        return person.list_trials(5)
+    if kind in ("image", "mask"):
+        return person.get(person.trials[-1][kind])
+    return person.presented(person.trials[0]) if kind == "presented" else person.response(person.trials[0])
 
 
 async def steady(people: list[Person], every: float, seconds: float, measured: Measured) -> None:
@@ -368,8 +374,12 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=4.0, help="seconds from one trial to the next")
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--paths", help="a file with an address a line")
+    parser.add_argument("--processor", type=int, help="the only one to run on")
     parser.add_argument("--watch", action="append", default=[], metavar="NAME=PID")
-    json.dump(asyncio.run(measure(parser.parse_args())), sys.stdout)
+    arguments = parser.parse_args()
+    if arguments.processor is not None:
+        psutil.Process().cpu_affinity([arguments.processor])
+    json.dump(asyncio.run(measure(arguments)), sys.stdout)
 
 
 if __name__ == "__main__":
