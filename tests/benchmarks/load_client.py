@@ -5,11 +5,12 @@
     python tests/benchmarks/load_client.py fetch    URL --paths FILE --connections 16 --seconds 5
 
 ``steady`` is an open loop: every request's time is fixed beforehand and its latency counts from that time,
-whether or not the ones before it were slow. ``flat-out`` is a closed loop of POST response alone, over
-participants whose first ten trials were listed beforehand. ``fetch`` is a closed loop of GETs of the
-addresses in a file. Each prints one JSON object. Requests are written by hand and replies are read as far
-as needed, so that the client takes little of the machine that it shares with the server. ``--watch
-NAME=PID`` adds the CPU time and the memory that a process and its children took while it measured.
+whether or not the ones before it were slow; each person's first trial warms up and does not count.
+``flat-out`` is a closed loop of POST response alone, over participants whose first ten trials were listed
+beforehand. ``fetch`` is a closed loop of GETs of the addresses in a file. Each prints one JSON object.
+Requests are written by hand and replies are read as far as needed, so that the client takes little of the
+machine that it shares with the server. ``--watch NAME=PID`` adds the CPU time and the memory that a process
+and its children took while it measured.
 """
 
 from __future__ import annotations
@@ -329,13 +330,15 @@ async def run(arguments: argparse.Namespace, people: list[Person], measured: Mea
 
 
 async def ready(arguments: argparse.Namespace) -> list[Person]:
-    """Participants, or in ``fetch`` strangers, whose connections are open."""
+    """Participants, or in ``fetch`` strangers, whose connections are open; steady ones have done a trial."""
     if arguments.mode == "fetch":
         people = [Person(arguments.url) for _ in range(arguments.connections)]
     else:
         people = await prepare(arguments.url, arguments.study, arguments.people)
     for person in people[: arguments.connections if arguments.mode == "flat-out" else None]:
         await person.connection.open_anew()
+    if arguments.mode == "steady":
+        await steady(people, arguments.every, arguments.every, Measured())
     return people
 
 
