@@ -16,9 +16,9 @@ from rich.table import Table
 
 from commands.options import force_option, json_option, progress, quiet_option
 from exports.spreadsheets import safe_for_spreadsheets
-from scoring.images import gather, listed
-from scoring.interpscore import RESULT_COLUMNS, UNKNOWN_WEIGHTS, Labels, Settings, score_pairs
 from scoring.neuron_map import Pair, read_neuron_map
+from scoring.published.images import gather, listed
+from scoring.published.interpscore import RESULT_COLUMNS, UNKNOWN_WEIGHTS, Labels, Settings, score_pairs
 from scoring.statistics import Floats
 from scoring.trial_table import EXPERIMENT, read_trials
 from stimuli.errors import UserError
@@ -334,7 +334,7 @@ def _changes(
     """Measure what C needs on the manifest's clean images, of the chosen clusters only."""
     if loaded is None:
         return None
-    from scoring.embedding_changes import changes_by_concept
+    from scoring.published.embedding_changes import changes_by_concept
 
     clusters, manifest = options["clusters"], options["manifest"]
     folder = manifest if manifest.is_dir() else manifest.parent

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from scoring.interpscore import Settings, score
 from scoring.neuron_map import Pair
+from scoring.published.interpscore import Settings, score
 from scoring.trial_table import read_trials
 from tests.reference import published_score_twin as twin
 from tests.reference.published_data import of_published_shape, write

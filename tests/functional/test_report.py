@@ -21,7 +21,7 @@ from exports.activations import Activations
 from exports.report.build import Sources, write_report
 from exports.report.scores import read_results, units_of
 from scoring.accuracy import accuracy_table
-from scoring.interpscore import RESULT_COLUMNS
+from scoring.published.interpscore import RESULT_COLUMNS
 from stimuli.errors import UserError
 from tests.functional.finished_study import FinishedStudy, finished_study
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from scoring.interpscore import Settings, score
 from scoring.neuron_map import Pair
+from scoring.published.interpscore import Settings, score
 from scoring.trial_table import read_trials
 from tests.reference import published_score_twin as twin
 from tests.reference.published_data import CONCEPTS, UNITS, of_published_shape, published, write

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scoring.metrics.causality import causality
-from tests.unit.scoring.metrics.samples import sample_of
+from scoring.published.causality import causality
+from tests.unit.scoring.published.samples import sample_of
 
 SAMPLE = sample_of([(True, 5, 1.0, 1.0)])
 

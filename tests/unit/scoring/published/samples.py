@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scoring.metrics.sample import Sample
+from scoring.published.sample import Sample
 
 #: whether it shows the concept, level, activation, score of its one response
 Image = tuple[bool, int, float, float]

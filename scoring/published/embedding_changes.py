@@ -8,8 +8,8 @@ from pathlib import Path
 from scoring.activations.model import LoadedModel
 from scoring.activations.preprocess import SQUASH
 from scoring.activations.suffix import embedding_change
-from scoring.metrics.causality import SCALES
 from scoring.neuron_map import Pair, concept_key
+from scoring.published.causality import SCALES
 from scoring.statistics import Floats
 from stimuli.conditions import CLEAN
 from stimuli.manifest import Stimulus

@@ -7,8 +7,8 @@ import pytest
 
 from scoring.activations.model import load_model
 from scoring.activations.suffix import embedding_change
-from scoring.embedding_changes import changes_by_concept
 from scoring.neuron_map import Pair
+from scoring.published.embedding_changes import changes_by_concept
 from tests.functional.finished_study import finished_study
 
 pytestmark = pytest.mark.model

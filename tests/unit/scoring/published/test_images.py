@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scoring.images import Images, gather
 from scoring.neuron_map import Pair
+from scoring.published.images import Images, gather
 from scoring.trial_table import conform
 from stimuli.errors import UserError
 

@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scoring.images import Images, gather, listed
-from scoring.metrics.causality import saturate
-from scoring.metrics.human_consistency import recognition_p_value
-from scoring.metrics.registry import METRICS
-from scoring.metrics.sample import Result, Sample
 from scoring.neuron_map import Pair
+from scoring.published.causality import saturate
+from scoring.published.human_consistency import recognition_p_value
+from scoring.published.images import Images, gather, listed
+from scoring.published.registry import METRICS
+from scoring.published.sample import Result, Sample
 from scoring.statistics import (
     Floats,
     Integers,

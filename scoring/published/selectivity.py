@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr
 
-from scoring.metrics.sample import Floats, Result, Sample, counted_mean, result
+from scoring.published.sample import Floats, Result, Sample, counted_mean, result
 
 #: a pooled standard deviation at or below this is taken as none
 NO_SPREAD = 1e-12

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scoring.metrics.sample import Floats, Result, Sample, result
+from scoring.published.sample import Floats, Result, Sample, result
 
 #: the factors by which the unit's channel map is multiplied, as published
 SCALES = (0.0, 2.0)

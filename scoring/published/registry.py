@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scoring.metrics.causality import causality
-from scoring.metrics.human_consistency import human_consistency
-from scoring.metrics.robustness import robustness
-from scoring.metrics.sample import Result, Sample
-from scoring.metrics.selectivity import selectivity
+from scoring.published.causality import causality
+from scoring.published.human_consistency import human_consistency
+from scoring.published.robustness import robustness
+from scoring.published.sample import Result, Sample
+from scoring.published.selectivity import selectivity
 
 _HEDGES = (
     "Hedges (1981), Distribution theory for Glass's estimator of effect size and related estimators, "

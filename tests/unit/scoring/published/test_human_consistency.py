@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from scoring.metrics.human_consistency import human_consistency, recognition_p_value
-from tests.unit.scoring.metrics.samples import Image, sample_of
+from scoring.published.human_consistency import human_consistency, recognition_p_value
+from tests.unit.scoring.published.samples import Image, sample_of
 
 OTHERS: list[Image] = [(False, 5, float(value), 1.0) for value in range(5)]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from scoring.metrics.selectivity import selectivity
-from tests.unit.scoring.metrics.samples import Image, sample_of
+from scoring.published.selectivity import selectivity
+from tests.unit.scoring.published.samples import Image, sample_of
 
 
 def clean(ours: list[float], others: list[float]) -> list[Image]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import binomtest
 
-from scoring.metrics.sample import Result, Sample, counted_mean, result
+from scoring.published.sample import Result, Sample, counted_mean, result
 from scoring.statistics import counted_quantile
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scoring.metrics.sample import Flags, Floats, Result, Sample, counted_mean, result
+from scoring.published.sample import Flags, Floats, Result, Sample, counted_mean, result
 
 #: added to both means of a ratio, as published
 EPSILON = 1e-8

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scoring.metrics.robustness import robustness
-from tests.unit.scoring.metrics.samples import Image, sample_of
+from scoring.published.robustness import robustness
+from tests.unit.scoring.published.samples import Image, sample_of
 
 OTHERS: list[Image] = [(False, 5, 9.0, 1.0), (False, 1, 9.0, 1.0)]
 CLEAN: list[Image] = [(True, 5, 2.0, 0.0), (True, 5, -4.0, 1.0)]

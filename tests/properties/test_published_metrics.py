@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from scoring.metrics.human_consistency import human_consistency
-from scoring.metrics.registry import METRICS
-from scoring.metrics.robustness import robustness
-from scoring.metrics.sample import Sample
-from scoring.metrics.selectivity import selectivity
+from scoring.published.human_consistency import human_consistency
+from scoring.published.registry import METRICS
+from scoring.published.robustness import robustness
+from scoring.published.sample import Sample
+from scoring.published.selectivity import selectivity
 from scoring.statistics import counted_quantile
 
 VALUES = st.floats(-100, 100).map(lambda value: round(value, 2))

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scoring.metrics.registry import METRICS, Metric
-from tests.unit.scoring.metrics.samples import sample_of
+from scoring.published.registry import METRICS, Metric
+from tests.unit.scoring.published.samples import sample_of
 
 EVERY = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 

@@ -1,1 +1,0 @@
-"""The published metrics, one a file, and their registry."""
