@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from commands.options import force_option, json_option, progress, quiet_option
+from commands.score_inputs import (
+    Trials,
+    causal_effects,
+    model_of,
+    names_model,
+    of_clusters,
+    trials_of_file,
+    trials_of_study,
+    with_activations,
+)
+from commands.score_output import tell
 from exports.spreadsheets import safe_for_spreadsheets
+from scoring.effects import Settings
+from scoring.interpscore import score_cells
 from scoring.neuron_map import Pair, read_neuron_map
-from scoring.published.images import gather, listed
-from scoring.published.interpscore import RESULT_COLUMNS, UNKNOWN_WEIGHTS, Labels, Settings, score_pairs
+from scoring.published.every_pair import every_pair
+from scoring.published.images import gather
+from scoring.published.interpscore import RESULT_COLUMNS, score_pairs
+from scoring.published.interpscore import Labels as PublishedLabels
+from scoring.published.interpscore import Settings as PublishedSettings
+from scoring.results import Labels
 from scoring.statistics import Floats
-from scoring.trial_table import EXPERIMENT, read_trials
+from scoring.trial_cells import Levels
 from stimuli.errors import UserError
 from stimuli.files import refuse_to_overwrite, replacing
 from stimuli.manifest import Stimulus, read_manifest
@@ -31,11 +44,12 @@ if TYPE_CHECKING:
 PATH = click.Path(path_type=Path)
 
 #: options that take one or more whole numbers, as the published command line has them
-LEVEL_OPTIONS = ("--recognizable-levels", "--adversarial-level")
+LEVEL_OPTIONS = ("--recognizable-levels", "--adversarial-level", "--dream-level")
 _LEVELS = re.compile(r"\d+(,\d+)*")
 
-#: fewest bytes of a key for pseudonyms
-SHORTEST_KEY = 16
+#: options that only the published method, or only the default one, has a use for
+PUBLISHED_ONLY = ("threshold_percentile", "min_p_value")
+DEFAULT_ONLY = ("dream_level",)
 
 
 def _as_levels(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -69,50 +83,41 @@ def _regroup(args: Sequence[str]) -> Iterator[str]:
             yield from rest.pop(0).split(",")
 
 
-@dataclass(frozen=True)
-class Trials:
-    """The rows to score: where they come from, the levels by role, and what their reader must know."""
-
-    frame: pd.DataFrame
-    origin: str
-    clean: int = Settings.clean_level
-    invariant: tuple[int, ...] = Settings.invariant_levels
-    adversarial: tuple[int, ...] = Settings.adversarial_levels
-    weights: str = UNKNOWN_WEIGHTS
-    notes: tuple[str, ...] = ()
-
-
 @click.command(cls=PublishedCommand)
-@click.argument("paths", nargs=-1, type=PATH, metavar="[DATA] NEURON_MAP RESULTS")
-@click.option("--reference", is_flag=True, help="Use the published method.")
+@click.argument("paths", nargs=-1, type=PATH, metavar="[DATA] [NEURON_MAP] RESULTS")
+@click.option("--reference", is_flag=True, help="Use the published method instead.")
 @click.option("--study", help="Score this study of the database instead of DATA.")
 @click.option("--store", type=PATH, help="With --study: the store of `activations extract`.")
+@click.option("--every-pair", is_flag=True, help="Score every unit for every concept; leave NEURON_MAP out.")
 @click.option("--clean-level", type=int, help="Level of the clean images.  [default: 5, or the study's]")
 @click.option(
     "--recognizable-levels",
     callback=_as_levels,
-    help="Benign levels of R, one or more: 1 2.  [default: 1 2, or the study's]",
+    help="Benign degraded levels, one or more: 1 2.  [default: all, or the study's; --reference: 1 2]",
 )
 @click.option(
     "--adversarial-level",
     callback=_as_levels,
-    help="Adversarial level(s) of R.  [default: 3, or the study's]",
+    help="Adversarial degraded level(s).  [default: all, or the study's; --reference: 3]",
+)
+@click.option(
+    "--dream-level",
+    callback=_as_levels,
+    help="Level(s) of images optimised for a unit, which are left out.  [default: 4, or the study's]",
 )
 @click.option(
     "--threshold-percentile",
     type=click.FloatRange(0, 1),
-    default=Settings.percentile,
-    show_default=True,
-    help="H counts rows above this quantile of the other concepts' clean rows.",
+    help="--reference: H counts rows above this quantile of the other concepts' clean rows.  [default: 0.95]",
 )
 @click.option(
     "--min-p-value",
     type=click.FloatRange(0, 1),
-    help="H needs recognition above the other concepts' at this p (one-sided binomial test).",
+    help="--reference: H needs recognition above the other concepts' at this p (one-sided binomial test).",
 )
 @click.option(
     "--human-score-col",
-    default=Settings.score_column,
+    default=PublishedSettings.score_column,
     show_default=True,
     help="Column of the human score, in [0, 1].",
 )
@@ -146,46 +151,48 @@ class Trials:
 def score(paths: tuple[Path, ...], quiet: bool, as_json: bool, force: bool, **options: Any) -> None:
     """Score units for concepts: S, C, R, H, InterpScore.
 
-    DATA is a trial table, CSV or Parquet, with a column activation_<unit> for each unit of NEURON_MAP,
-    a JSON object {"89": "Trump"}; RESULTS is the CSV to write. With --study, leave DATA out.
+    DATA is a trial table, CSV or Parquet, with a column activation_<unit> for each unit; NEURON_MAP is a
+    JSON object {"89": "Trump"}; RESULTS is the CSV to write, and its controls go beside it
+    (RESULTS_controls.csv). With --study, leave DATA out; with --every-pair, leave NEURON_MAP out. All units
+    that are there are controls of those in the map.
 
     \b
     Example:
-      python manage.py score trials.csv neuron_map.json results.csv --reference
-      python manage.py score --study demo neuron_map.json results.csv --reference \\
+      python manage.py score trials.csv neuron_map.json results.csv
+      python manage.py score --study demo neuron_map.json results.csv \\
         --store activations.zarr --manifest stimuli/
     """
-    data, neuron_map, results = _three_paths(paths, options["study"])
-    _check_request(results, force, options)
-    pairs = read_neuron_map(neuron_map)
+    data, neuron_map, results = _paths(paths, options)
+    written = _check_request(results, force, options)
+    pairs = read_neuron_map(neuron_map) if neuron_map else None
     stimuli = read_manifest(options["manifest"]) if options["manifest"] else []
-    loaded = _model(options)
-    trials = _study(pairs, loaded, options) if data is None else _file(data, pairs, options)
-    trials = _of_clusters(trials, stimuli, options["clusters"])
-    settings = _settings(trials, options)
-    images = gather(trials.frame, pairs, settings.score_column, trials.origin)
-    changes = _changes(pairs, stimuli, loaded, trials, options, quiet or as_json)
-    labels = Labels(trials.weights, loaded.label if loaded else "")
-    scored = score_pairs(images, pairs, settings, origin=trials.origin, changes=changes, labels=labels)
-    rows = list(progress(scored, "pairs", len(pairs), quiet=quiet or as_json))
-    table = pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
-    with replacing(results, force=force) as temporary:
-        safe_for_spreadsheets(table).to_csv(temporary, index=False, lineterminator="\n")
-    _tell(table, results, trials.notes, settings, quiet, as_json)
+    loaded = model_of(options)
+    trials = trials_of_study(pairs, loaded, options) if data is None else trials_of_file(data, pairs, options)
+    trials = of_clusters(trials, stimuli, options["clusters"])
+    run = _published if options["reference"] else _default
+    table, controls, notes = run(trials, pairs, stimuli, loaded, options, quiet or as_json)
+    _write([table, *([] if controls is None else [controls])], written, force)
+    tell(table, controls, written, notes, quiet=quiet, as_json=as_json)
 
 
-def _three_paths(paths: tuple[Path, ...], study: str | None) -> tuple[Path | None, Path, Path]:
-    wanted = ("NEURON_MAP", "RESULTS") if study else ("DATA", "NEURON_MAP", "RESULTS")
+def _paths(paths: tuple[Path, ...], options: dict[str, Any]) -> tuple[Path | None, Path | None, Path]:
+    """DATA, NEURON_MAP and RESULTS, as many of them as the options leave."""
+    wanted = ["RESULTS"]
+    if not options["every_pair"]:
+        wanted.insert(0, "NEURON_MAP")
+    if not options["study"]:
+        wanted.insert(0, "DATA")
     if len(paths) != len(wanted):
-        raise click.UsageError(
-            f"give {', '.join(wanted)}{' with --study' if study else ''}; there are {len(paths)} paths"
-        )
-    return (None if study else paths[0]), paths[-2], paths[-1]
+        given = [f"--{name.replace('_', '-')}" for name in ("study", "every_pair") if options[name]]
+        suffix = f" with {' and '.join(given)}" if given else ""
+        raise click.UsageError(f"give {', '.join(wanted)}{suffix}; there are {len(paths)} paths")
+    named = dict(zip(wanted, paths, strict=True))
+    return named.get("DATA"), named.get("NEURON_MAP"), named["RESULTS"]
 
 
-def _check_request(results: Path, force: bool, options: dict[str, Any]) -> None:
-    if not options["reference"]:
-        raise UserError("this version of score computes the published method only; add --reference")
+def _check_request(results: Path, force: bool, options: dict[str, Any]) -> list[Path]:
+    """Refuse what cannot be done before anything is read; say which files will be written."""
+    _check_method(options)
     if options["study"] and not options["store"]:
         raise UserError("score --study needs the units' activations; add --store")
     if options["study"] and options["key_file"]:
@@ -197,16 +204,31 @@ def _check_request(results: Path, force: bool, options: dict[str, Any]) -> None:
     _check_model_options(options)
     if results.suffix in {".json", ".parquet"}:
         raise UserError(f"the results are written as CSV; name {results.name} with the ending .csv")
-    refuse_to_overwrite(results, force)
+    written = [results]
+    if not options["reference"] and not options["every_pair"]:
+        written.append(results.with_name(f"{results.stem}_controls{results.suffix}"))
+    for path in written:
+        refuse_to_overwrite(path, force)
+    return written
 
 
-def _names_model(options: dict[str, Any]) -> bool:
-    return bool(options["model"] or options["checkpoint"] or options["pretrained"])
+def _check_method(options: dict[str, Any]) -> None:
+    """Refuse options that the chosen method has no use for."""
+    without = DEFAULT_ONLY if options["reference"] else PUBLISHED_ONLY
+    remedy = "leave it out with --reference" if options["reference"] else "leave it out, or add --reference"
+    for name in without:
+        if options[name] is not None:
+            method = "default score" if options["reference"] else "published method"
+            raise UserError(f"--{name.replace('_', '-')} belongs to the {method}; {remedy}")
+    if options["reference"] and options["every_pair"] and options["resamples"]:
+        raise UserError(
+            "--reference --every-pair gives values without intervals and nulls; add --resamples 0"
+        )
 
 
 def _check_model_options(options: dict[str, Any]) -> None:
     """Refuse options of a model where there is none that they would act on."""
-    if _names_model(options) and not options["manifest"]:
+    if names_model(options) and not options["manifest"]:
         raise UserError("a model needs the images to measure C on; add --manifest, or leave the model out")
     acting = {"layer", "preprocess"} if options["study"] else set()
     acting |= {"layer", "preprocess", "device"} if options["manifest"] else set()
@@ -215,109 +237,79 @@ def _check_model_options(options: dict[str, Any]) -> None:
             raise UserError(f"--{name} is for the model that C is measured on; add --manifest and --model")
 
 
-def _model(options: dict[str, Any]) -> LoadedModel | None:
-    """Load the model that C is measured on; None where C is not measured."""
-    if not options["manifest"] or not (_names_model(options) or options["study"]):
-        return None
-    from scoring.activations.model import DEMO, load_model
-
-    return load_model(
-        options["model"] or DEMO, options["pretrained"], options["device"] or "auto", options["checkpoint"]
-    )
+Outcome = tuple[pd.DataFrame, pd.DataFrame | None, tuple[str, ...]]
 
 
-def _file(data: Path, pairs: Sequence[Pair], options: dict[str, Any]) -> Trials:
-    key = _key(options["key_file"])
-    units = [pair.channel for pair in pairs]
-    frame = read_trials(data, key=key, score_column=options["human_score_col"], units=units)
-    return Trials(frame, str(data), notes=(*frame.attrs["notes"], *_exclusions(frame)))
+def _default(
+    trials: Trials,
+    pairs: Sequence[Pair] | None,
+    stimuli: Sequence[Stimulus],
+    loaded: LoadedModel | None,
+    options: dict[str, Any],
+    quiet: bool,
+) -> Outcome:
+    """Score by the default method."""
+    gathered = trials.cells(_levels(trials, options), options["human_score_col"])
+
+    def track(things: Iterable[Any], what: str, total: int) -> Iterator[Any]:
+        return progress(things, what, total, quiet=quiet)
+
+    def images(things: Iterable[Any], total: int) -> Iterator[Any]:
+        return track(things, "images for C", total)
+
+    effects = causal_effects(gathered, stimuli, loaded, options, images)
+    settings = Settings(options["weights"] or Settings.weights, options["resamples"], options["seed"])
+    labels = Labels(trials.weights, "" if effects is None else f"{effects.weights}, {effects.method}")
+    found = score_cells(gathered.cells, pairs, settings, effects=effects, labels=labels, track=track)
+    controls = None if pairs is None else found.controls
+    return found.table, controls, (*trials.notes, *gathered.notes, *found.notes)
 
 
-def _key(path: Path | None) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        key = path.read_bytes().strip()
-    except OSError as error:
-        raise UserError(f"cannot read the key file {path} ({error.strerror}); check the path") from error
-    if len(key) < SHORTEST_KEY:
-        raise UserError(f"the key in {path} is too short; give it at least {SHORTEST_KEY} random characters")
-    return key
+def _levels(trials: Trials, options: dict[str, Any]) -> Levels:
+    """The roles of levels: as options say, else as the study does, else all but clean ones and dreams."""
+    clean = trials.clean if options["clean_level"] is None else options["clean_level"]
+    dreams = trials.dreams if options["dream_level"] is None else options["dream_level"]
+    asked = [
+        options[name] for name in ("recognizable_levels", "adversarial_level") if options[name] is not None
+    ]
+    degraded = tuple(level for levels in asked for level in levels) if asked else None
+    return Levels(clean, tuple(level for level in dreams if level != clean), degraded)
 
 
-def _exclusions(frame: pd.DataFrame) -> tuple[str, ...]:
-    excluded = int((frame["excluded"].fillna(False) & frame["trial_category"].eq(EXPERIMENT)).sum())
-    return (f"{excluded} rows are marked as excluded and left out.",) if excluded else ()
+def _published(
+    trials: Trials,
+    pairs: Sequence[Pair] | None,
+    stimuli: Sequence[Stimulus],
+    loaded: LoadedModel | None,
+    options: dict[str, Any],
+    quiet: bool,
+) -> Outcome:
+    """Score by the published method."""
+    settings = _published_settings(trials, options)
+    units = trials.units if pairs is None else list(dict.fromkeys(pair.channel for pair in pairs))
+    trials = with_activations(trials, units)
+    if pairs is None:
+        return every_pair(trials.frame, units, settings, trials.origin, trials.weights), None, trials.notes
+    images = gather(trials.frame, pairs, settings.score_column, trials.origin)
+    changes = _changes(pairs, stimuli, loaded, options, quiet)
+    labels = PublishedLabels(trials.weights, loaded.label if loaded else "")
+    scored = score_pairs(images, pairs, settings, origin=trials.origin, changes=changes, labels=labels)
+    rows = list(progress(scored, "pairs", len(pairs), quiet=quiet))
+    return pd.DataFrame(rows, columns=list(RESULT_COLUMNS)), None, trials.notes
 
 
-def _study(pairs: Sequence[Pair], loaded: LoadedModel | None, options: dict[str, Any]) -> Trials:
-    """Take the rows of a study, with activations from the store and roles from its definition."""
-    from commands.database import study_database
-    from experiment_server.services.identities import vault_of
-    from experiment_server.settings import load_settings
-    from exports.activations import add_activations
-    from exports.trial_tables import image_hashes, study_roles, study_trials
-    from scoring.activations.store import ActivationStore
-
-    name = options["study"]
-    settings = load_settings()
-    with study_database(settings) as engine:
-        answered = study_trials(engine, name, vault_of(settings))
-        hashes = image_hashes(engine, name)
-        roles = study_roles(engine, name)
-    frame = answered[answered["trial_category"].eq(EXPERIMENT)].reset_index(drop=True)
-    if frame.empty:
-        raise UserError(f"nobody has answered a test trial of the study {name}; collect responses first")
-    weights = loaded.weights_hash if loaded else None
-    store = ActivationStore(options["store"])
-    series = store.find(options["layer"], options["preprocess"], weights)
-    options.update(layer=series.layer, preprocess=series.preprocess)
-    units = list(dict.fromkeys(pair.channel for pair in pairs))
-    full = add_activations(frame, store, series.layer, series.preprocess, units, hashes, series.weights_hash)
-    clean, *_ = _levels(roles, "clean")
-    return Trials(
-        full,
-        f"the study {name}",
-        clean,
-        _levels(roles, "invariant"),
-        _levels(roles, "adversarial"),
-        series.model,
-        _exclusions(full),
-    )
-
-
-def _levels(roles: dict[int, str], role: str) -> tuple[int, ...]:
-    return tuple(level for level, its_role in sorted(roles.items()) if its_role == role)
-
-
-def _of_clusters(trials: Trials, stimuli: Sequence[Stimulus], clusters: tuple[str, ...]) -> Trials:
-    """Keep the rows whose source belongs to one of the clusters."""
-    if not clusters:
-        return trials
-    known = sorted({stimulus.cluster for stimulus in stimuli})
-    for cluster in clusters:
-        if cluster not in known:
-            raise UserError(f"the manifest has no cluster {cluster}; it has {listed(known)}")
-    sources = {stimulus.source for stimulus in stimuli if stimulus.cluster in clusters}
-    kept = trials.frame[trials.frame["source"].isin(sources)]
-    if kept.empty:
-        raise UserError(f"{trials.origin} has no row with a source of the cluster {', '.join(clusters)}")
-    note = f"Only sources of the cluster {', '.join(clusters)} are scored."
-    return Trials(**{**vars(trials), "frame": kept, "notes": (*trials.notes, note)})
-
-
-def _settings(trials: Trials, options: dict[str, Any]) -> Settings:
+def _published_settings(trials: Trials, options: dict[str, Any]) -> PublishedSettings:
     def chosen(option: str, default: Any) -> Any:
         return default if options[option] is None else options[option]
 
-    return Settings(
+    return PublishedSettings(
         clean_level=chosen("clean_level", trials.clean),
         invariant_levels=chosen("recognizable_levels", trials.invariant),
         adversarial_levels=chosen("adversarial_level", trials.adversarial),
-        percentile=options["threshold_percentile"],
+        percentile=chosen("threshold_percentile", PublishedSettings.percentile),
         min_p_value=options["min_p_value"],
         score_column=options["human_score_col"],
-        weights=chosen("weights", Settings.weights),
+        weights=chosen("weights", PublishedSettings.weights),
         resamples=options["resamples"],
         seed=options["seed"],
     )
@@ -327,20 +319,19 @@ def _changes(
     pairs: Sequence[Pair],
     stimuli: Sequence[Stimulus],
     loaded: LoadedModel | None,
-    trials: Trials,
     options: dict[str, Any],
     quiet: bool,
 ) -> dict[Pair, Floats] | None:
-    """Measure what C needs on the manifest's clean images, of the chosen clusters only."""
+    """Measure what the published C needs on the manifest's clean images, of the chosen clusters only."""
     if loaded is None:
         return None
     from scoring.published.embedding_changes import changes_by_concept
 
     clusters, manifest = options["clusters"], options["manifest"]
     folder = manifest if manifest.is_dir() else manifest.parent
-    of_clusters = [stimulus for stimulus in stimuli if not clusters or stimulus.cluster in clusters]
+    of_them = [stimulus for stimulus in stimuli if not clusters or stimulus.cluster in clusters]
     preprocess = options["preprocess"] or "squash"
-    measured = changes_by_concept(pairs, of_clusters, folder, loaded, options["layer"], preprocess)
+    measured = changes_by_concept(pairs, of_them, folder, loaded, options["layer"], preprocess)
     concepts = len({pair.key for pair in pairs})
     changes: dict[Pair, Floats] = {}
     for found in progress(measured, "concepts for C", concepts, quiet=quiet):
@@ -348,59 +339,8 @@ def _changes(
     return changes
 
 
-def _tell(
-    table: pd.DataFrame, results: Path, notes: Sequence[str], settings: Settings, quiet: bool, as_json: bool
-) -> None:
-    if as_json:
-        click.echo(_as_json(table, results, notes))
-    elif not quiet:
-        _print(table, results, notes, settings)
-
-
-def _as_json(table: pd.DataFrame, results: Path, notes: Sequence[str]) -> str:
-    import json
-
-    pairs = table.astype(object).where(table.notna(), None).to_dict("records")
-    return json.dumps({"results": str(results), "notes": list(notes), "pairs": pairs}, allow_nan=False)
-
-
-def _print(table: pd.DataFrame, results: Path, notes: Sequence[str], settings: Settings) -> None:
-    console = Console(width=None if Console().is_terminal else 120)
-    console.print(_rich_table(table))
-    for row in table[table["Notes"] != ""].to_dict("records"):
-        console.print(f"Unit {row['Neuron']}, {row['Concept']}: {row['Notes']}", soft_wrap=True, markup=False)
-    for line in (*notes, *_provenance(table, settings), f"Written: {results}"):
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
-
-
-def _rich_table(table: pd.DataFrame) -> Table:
-    shown = Table(title="Published method; 95% interval; null: median when sources exchange activations")
-    for name in ("Unit", "Concept", "S", "C", "R", "H", "InterpScore", "SRH", "trials", "sources"):
-        shown.add_column(name, justify="left" if name == "Concept" else "right")
-    for row in table.to_dict("records"):
-        cells = {name: _cell(row, str(name)) for name in ("S", "C", "R", "H", "InterpScore", "SRH")}
-        shown.add_row(
-            *(str(row["Neuron"]), str(row["Concept"]), *cells.values()),
-            *(str(row["n_trials"]), str(row["n_sources"])),
-        )
-    return shown
-
-
-def _cell(row: dict[Any, Any], name: str) -> str:
-    lines = ["–" if np.isnan(row[name]) else f"{row[name]:.3f}"]
-    if not np.isnan(row.get(f"{name}_low", np.nan)):
-        lines.append(f"{row[f'{name}_low']:.2f}–{row[f'{name}_high']:.2f}")
-    if not np.isnan(row.get(f"{name}_null", np.nan)):
-        lines.append(f"null {row[f'{name}_null']:.2f}")
-    return "\n".join(lines)
-
-
-def _provenance(table: pd.DataFrame, settings: Settings) -> Iterator[str]:
-    first = table.iloc[0]
-    yield f"Weights: {first['weights']}." + (f" C: {first['C_weights']}." if first["C_weights"] else "")
-    yield (
-        f"Resampled: whole sources, {settings.resamples} draws for the intervals and for the nulls, "
-        f"seed {settings.seed}."
-        if settings.resamples
-        else "No intervals and no nulls (--resamples 0)."
-    )
+def _write(tables: Sequence[pd.DataFrame], paths: Sequence[Path], force: bool) -> None:
+    """Write the results, and the controls beside them; the results last, so that they vouch for the rest."""
+    for table, path in reversed(list(zip(tables, paths, strict=True))):
+        with replacing(path, force=force) as temporary:
+            safe_for_spreadsheets(table).to_csv(temporary, index=False, lineterminator="\n")

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
+from scipy.stats import false_discovery_control
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -95,3 +97,101 @@ def central_interval(draws: Floats, confidence: float = CONFIDENCE) -> Interval:
         return Interval(np.nan, np.nan, np.nan, undefined)
     low, median, high = np.quantile(there, [(1 - confidence) / 2, 0.5, (1 + confidence) / 2])
     return Interval(float(low), float(median), float(high), undefined)
+
+
+def midranks(values: Floats, times: Floats) -> Floats:
+    """Rank things within each column: how many lie below each, ties and the thing itself counting one half.
+
+    ``values`` and ``times`` (n, m or 1): how often a thing is there. Returns (n, m). Only one of the two may
+    differ between columns: either one unit is drawn many times, or many are counted once.
+    """
+    if values.shape[1] == 1:
+        return _ranks_of_one(values[:, 0], times)
+    if times.shape[1] != 1 or (times != 1).any():
+        raise ValueError("columns may differ in values or in times, not in both")
+    return _ranks_of_many(values)
+
+
+def _ranks_of_one(values: Floats, times: Floats) -> Floats:
+    order = np.argsort(values, kind="stable")
+    ranked, drawn = values[order], times[order]
+    upto = np.cumsum(drawn, axis=0)
+    middle = upto - drawn / 2
+    tied = ranked[1:] == ranked[:-1]
+    if tied.any():
+        first = np.searchsorted(ranked, ranked, "left")
+        last = np.searchsorted(ranked, ranked, "right") - 1
+        middle = (upto[last] + (upto - drawn)[first]) / 2
+    ranks = np.empty_like(middle)
+    ranks[order] = middle
+    return ranks
+
+
+def _ranks_of_many(values: Floats) -> Floats:
+    """Mid-ranks of each column; as ``scipy.stats.rankdata`` less one half, six times as fast."""
+    rows = np.ascontiguousarray(values.T)
+    order = np.argsort(rows, axis=1)
+    ranked = np.take_along_axis(rows, order, axis=1)
+    place = np.arange(rows.shape[1])
+    middle = np.broadcast_to(place + 0.5, rows.shape)
+    new = np.concatenate([np.ones((len(rows), 1), bool), ranked[:, 1:] != ranked[:, :-1]], axis=1)
+    if not new.all():
+        first = np.maximum.accumulate(np.where(new, place, 0), axis=1)
+        ends = np.concatenate([new[:, 1:], np.ones((len(rows), 1), bool)], axis=1)
+        last = np.minimum.accumulate(np.where(ends, place, place[-1])[:, ::-1], axis=1)[:, ::-1]
+        middle = (first + last + 1) / 2
+    ranks = np.empty(rows.shape)
+    np.put_along_axis(ranks, order, middle, axis=1)
+    return np.asarray(ranks.T)
+
+
+def auroc_by_group(ranks: Floats, times: Floats, group: Integers, groups: int) -> Floats:
+    """AUROC of each group against all others: P(a+ > a-) + P(a+ = a-)/2.
+
+    ``ranks`` (n, m) are ``midranks`` over all things, ``times`` (n, m or 1), ``group`` (n,) numbers below
+    ``groups``. Returns (groups, m), NaN where a side is empty. The things of one group exceed each other in
+    half of their pairs, which is taken off the sum of their ranks (Mann and Whitney 1947).
+    """
+    member = (group[None, :] == np.arange(groups)[:, None]).astype(np.float64)
+    inside = member @ times
+    others = times.sum(axis=0) - inside
+    wins = member @ (times * ranks) - inside**2 / 2
+    pairs = np.broadcast_to(inside * others, wins.shape)
+    return np.asarray(np.divide(wins, pairs, out=np.full(wins.shape, np.nan), where=pairs > 0))
+
+
+def mann_whitney_p(values: Floats, positive: NDArray[np.bool_]) -> Floats:
+    """Test whether positive things have larger values, column by column: one-sided p (m,).
+
+    The normal approximation with tie correction and continuity correction, as
+    ``scipy.stats.mannwhitneyu(method="asymptotic", alternative="greater")``; NaN for a constant column.
+    """
+    n, n_positive = positive.size, int(positive.sum())
+    n_others = n - n_positive
+    ranks = midranks(values, np.ones((n, 1)))
+    wins = ranks[positive].sum(axis=0) - n_positive**2 / 2
+    # the variance of the ranks, ties included, is what the tie correction amounts to
+    variance = ranks.var(axis=0) * n_positive * n_others / (n - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = (wins - n_positive * n_others / 2 - 0.5) / np.sqrt(variance)
+    return np.where(variance > 0, ndtr(-z), np.nan)
+
+
+def benjamini_hochberg(p_values: Floats) -> Floats:
+    """Adjust p-values (any shape) for the false discovery rate; missing ones (NaN) are not counted.
+
+    Benjamini and Hochberg (1995), Journal of the Royal Statistical Society B 57(1), 289-300.
+    """
+    adjusted = np.full(p_values.shape, np.nan)
+    there = ~np.isnan(p_values)
+    if there.any():
+        adjusted[there] = false_discovery_control(p_values[there])
+    return adjusted
+
+
+def percentile_among(value: float, others: Floats) -> float:
+    """The share of others below a value, ties counting one half; NaN without others or a value."""
+    there = others[~np.isnan(others)]
+    if np.isnan(value) or not there.size:
+        return float("nan")
+    return float((np.sign(value - there).mean() + 1) / 2)

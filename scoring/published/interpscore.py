@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scoring.counted_rows import listed
 from scoring.neuron_map import Pair
 from scoring.published.causality import saturate
 from scoring.published.human_consistency import recognition_p_value
-from scoring.published.images import Images, gather, listed
+from scoring.published.images import Images, gather
 from scoring.published.registry import METRICS
 from scoring.published.sample import Result, Sample
 from scoring.statistics import (
@@ -133,14 +134,15 @@ def score_pairs(
     labels: Labels | None = None,
 ) -> Iterator[dict[str, object]]:
     """Yield the results of each pair in turn, as ``score`` does."""
-    _check_clean(images, settings, origin)
+    check_clean(images, settings, origin)
     null = exchange(images, settings.resamples, np.random.default_rng([settings.seed, 0]))
     for pair in pairs:
         change = None if changes is None else changes.get(pair, np.empty((0, 2)))
         yield _Scoring(images, pair, settings, null, change, labels or Labels()).row()
 
 
-def _check_clean(images: Images, settings: Settings, origin: str) -> None:
+def check_clean(images: Images, settings: Settings, origin: str) -> None:
+    """Raise UserError, listing the levels that are there, if no image is at the clean one."""
     if settings.clean_level not in images.level:
         levels = listed([str(level) for level in np.unique(images.level)])
         raise UserError(
@@ -322,16 +324,20 @@ class _Scoring:
         }
 
     def provenance(self) -> dict[str, object]:
-        return {
-            "Notes": "; ".join(self.notes),
-            "resampled": "source",
-            "resamples": self.settings.resamples,
-            "seed": self.settings.seed,
-            "method": "reference",
-            "weights": self.labels.activations,
-            "C_weights": self.labels.causality,
-            "format_version": FORMAT_VERSION,
-        }
+        return {"Notes": "; ".join(self.notes), **provenance(self.settings, self.labels)}
+
+
+def provenance(settings: Settings, labels: Labels) -> dict[str, object]:
+    """How a row came about, by column."""
+    return {
+        "resampled": "source",
+        "resamples": settings.resamples,
+        "seed": settings.seed,
+        "method": "reference",
+        "weights": labels.activations,
+        "C_weights": labels.causality,
+        "format_version": FORMAT_VERSION,
+    }
 
 
 def _from_trials(drawn: Sample) -> dict[str, Floats]:

@@ -157,12 +157,6 @@ def test_excluded_rows_are_left_out_and_counted(run: Run) -> None:
     assert "5 rows are marked as excluded and left out." in run()[1]
 
 
-def test_without_reference_it_says_what_this_version_does(run: Run) -> None:
-    message = "Error: this version of score computes the published method only; add --reference\n"
-    assert run(reference=False) == (1, "", message)
-    assert not run.results.exists()
-
-
 def test_results_are_not_overwritten(run: Run) -> None:
     run.results.write_text("mine")
     run.refuses(f"{run.results} exists already; name another output, or add --force to replace it")

@@ -1,0 +1,152 @@
+"""The draws that intervals and nulls are made of, and what a metric sees in each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.cells import Cells
+from scoring.metrics.sample import Causal, Sample
+from scoring.statistics import Floats, Integers, bootstrap_counts, midranks, permutations_within
+
+if TYPE_CHECKING:
+    from scoring.causal_effects import CausalEffects
+
+#: control channels to a unit, the nearest in mean activation
+CONTROLS = 100
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Causal effects laid out by the sources and units of some cells.
+
+    ``effect`` (C, S, U), NaN for a source without an image; ``matched`` (U, n) indexes each unit's controls.
+    """
+
+    effect: Floats
+    matched: Integers
+
+
+def measured(cells: Cells, effects: CausalEffects, controls: int = CONTROLS) -> Measured:
+    """Lay out causal effects by cells, and find each unit's controls among them.
+
+    Images of one source are averaged; images of sources that the cells lack are left out. Units of the
+    cells that were not measured have NaN.
+    """
+    row = _index(cells.sources, effects.sources)
+    column = _index(effects.units, cells.units)
+    concept = _index([name.lower() for name in effects.concepts], cells.concepts)
+    laid = np.full((len(cells.concepts), len(cells.sources), len(cells.units)), np.nan)
+    for source in np.unique(row[row >= 0]):
+        found = effects.effect[row == source].mean(axis=0, dtype=np.float64)
+        there = found[np.ix_(column[column >= 0], concept[concept >= 0])].T
+        laid[np.ix_(concept >= 0, [source], column >= 0)] = there[:, None]
+    return Measured(laid, _matched(effects, column, controls))
+
+
+def _index(into: Sequence[object], names: Sequence[object]) -> Integers:
+    """Where each name stands in a list; -1 where it does not."""
+    place = {name: at for at, name in enumerate(into)}
+    return np.array([place.get(name, -1) for name in names], dtype=np.intp)
+
+
+def _matched(effects: CausalEffects, column: Integers, controls: int) -> Integers:
+    """The nearest units in mean activation (U, n): as many below as above in rank, where there are."""
+    active = np.flatnonzero((column >= 0) & (effects.mean_activation[np.maximum(column, 0)] > 0))
+    return _nearest(effects.mean_activation[np.maximum(column, 0)], active, controls)
+
+
+def _nearest(mean: Floats, active: Integers, controls: int) -> Integers:
+    """For each unit the active units nearest to it in the order of their means, itself left out."""
+    ranked = active[np.argsort(mean[active], kind="stable")]
+    number = min(controls, max(ranked.size - 1, 0))
+    found = np.empty((mean.size, number), np.intp)
+    for unit in range(mean.size):
+        others = ranked[ranked != unit]
+        place = int(np.searchsorted(mean[others], mean[unit]))
+        first = min(max(place - number // 2, 0), others.size - number)
+        found[unit] = others[first : first + number]
+    return found
+
+
+def bootstrap(cells: Cells, draws: int, rng: np.random.Generator) -> Floats:
+    """How often each source is drawn (S, draws): with replacement, as many of each concept as there are.
+
+    A source brings all its conditions, activations and answers with it.
+    """
+    return np.ascontiguousarray(bootstrap_counts(cells.concept, draws, rng).T, dtype=np.float64)
+
+
+def exchanges(cells: Cells, draws: int, rng: np.random.Generator) -> Integers:
+    """Whose activations each source gets (draws, S), in all conditions at once.
+
+    Only sources with the same conditions exchange; labels and recognition stay.
+    """
+    return permutations_within(strata(cells), draws, rng)
+
+
+def strata(cells: Cells) -> Integers:
+    """Number the sets of conditions (S,) that sources have."""
+    number = np.unique(cells.present.T, axis=0, return_inverse=True)[1]
+    return np.asarray(number, dtype=np.intp).reshape(-1)
+
+
+def stuck(cells: Cells) -> NDArray[np.bool_]:
+    """Mark the sources (S,) whose set of conditions no other has: they exchange with none."""
+    group = strata(cells)
+    alone: NDArray[np.bool_] = np.bincount(group)[group] == 1
+    return alone
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Makes the samples of a study: its units as they are, and one unit in many draws."""
+
+    cells: Cells
+    reliability: float
+    measured: Measured | None = None
+
+    def units(self, places: Integers, given: Integers | None = None) -> Sample:
+        """Some units, a column each; with ``given`` (S,), each source gets another one's activations."""
+        activation = self.cells.activation[:, :, places]
+        if given is not None:
+            activation = activation[:, given]
+        return self._sample(activation, self._once(), places if given is None else None)
+
+    def drawn(self, unit: int, times: Floats) -> Sample:
+        """One unit with its sources drawn again (S, m), a column for each draw."""
+        return self._sample(self.cells.activation[:, :, [unit]], times, np.array([unit]))
+
+    def exchanged(self, unit: int, given: Integers) -> Sample:
+        """One unit whose sources have exchanged activations (m, S), a column for each draw."""
+        own = self.cells.activation[:, :, unit]
+        ranks = np.full(own.shape, np.nan)
+        for k, there in enumerate(self.cells.present):
+            ranks[k, there] = midranks(own[k, there][:, None], self._once()[there])[:, 0]
+        return self._sample(own[:, given.T], self._once(), ranks=ranks[:, given.T])
+
+    def _once(self) -> Floats:
+        return np.ones((len(self.cells.sources), 1))
+
+    def _sample(
+        self, activation: Floats, times: Floats, units: Integers | None = None, ranks: Floats | None = None
+    ) -> Sample:
+        return Sample(
+            activation=activation,
+            times=times,
+            recognition=self.cells.recognition,
+            concept=self.cells.concept,
+            concepts=len(self.cells.concepts),
+            reliability=self.reliability,
+            causal=None if units is None else self._causal(units),
+            ranks=ranks,
+        )
+
+    def _causal(self, units: Integers) -> Causal | None:
+        if self.measured is None:
+            return None
+        return Causal(self.measured.effect, units, self.measured.matched[units])

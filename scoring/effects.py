@@ -1,0 +1,250 @@
+"""The effect sizes of a study's units for its concepts, their intervals and their nulls.
+
+Arrays are (C, units) or (C, draws), C the number of concepts: every unit is scored for every concept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+
+from scoring.cells import Cells
+from scoring.composite import composite, composite_of_draws
+from scoring.draws import Measured, Sampler, bootstrap, exchanges
+from scoring.intervals import Ends, dominance_ends, draws_at_bound, percentile_ends
+from scoring.metrics.registry import COMPONENTS, METRICS
+from scoring.metrics.sample import Metric, Result, Sample
+from scoring.reliability import reliability
+from scoring.statistics import Floats, Integers, mann_whitney_p
+from stimuli.errors import UserError
+
+#: units looked at together, so that memory stays small
+CHUNK = 256
+#: draws of the best of all units
+BEST_OF_DRAWS = 100
+#: retention is given where the lower bound of e_S exceeds this
+LEAST_SELECTIVITY = 0.2
+
+Thing = TypeVar("Thing")
+Done = TypeVar("Done")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to score: the weights of S, C, R, H in E (only their ratios matter), draws, and their seed.
+
+    ``resamples`` draws each for intervals and nulls, 0 for neither.
+    """
+
+    weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    resamples: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse weights that give no mean."""
+        if not (all(weight >= 0 for weight in self.weights) and 0 < sum(self.weights) < float("inf")):
+            given = " ".join(f"{weight:g}" for weight in self.weights)
+            raise UserError(
+                f"the weights {given} give no mean; give S C R H weights of at least 0 that are not all 0"
+            )
+
+    @property
+    def weight(self) -> dict[str, float]:
+        """The weight of each component."""
+        return dict(zip(COMPONENTS, self.weights, strict=True))
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Effect sizes of units for concepts, (C, units) each, by symbol, and the composites of them.
+
+    ``noise`` is the composite of those components that a unit of noise can have.
+    """
+
+    value: Mapping[str, Floats]
+    result: Sequence[tuple[slice, Mapping[str, Result]]]
+    composite: Floats
+    noise: Floats
+
+    def reason(self, symbol: str, concept: int, unit: int) -> str:
+        """Say why a component is missing; "" where it is there."""
+        for places, results in self.result:
+            if places.start <= unit < places.stop:
+                return results[symbol].reason(concept, unit - places.start)
+        raise IndexError(unit)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One unit for all concepts: the ends (C,) of its intervals, and its draws and null draws (C, m).
+
+    Keys are the metrics' symbols, ``E`` and, among the ends, ``retention``. All are empty without resamples,
+    and ``null`` where none was asked for.
+    """
+
+    ends: Mapping[str, Ends]
+    draws: Mapping[str, Floats]
+    null: Mapping[str, Floats]
+
+
+@dataclass
+class Scoring:
+    """One scoring of a study: what is drawn once for all units, and what follows from it."""
+
+    cells: Cells
+    settings: Settings = field(default_factory=Settings)
+    measured: Measured | None = None
+    #: of recognition; None is computed from the responses
+    given_reliability: float | None = None
+    metrics: Mapping[str, Metric] = field(default_factory=lambda: METRICS)
+
+    @cached_property
+    def reliability(self) -> float:
+        """Reliability of recognition: given, or that of the study."""
+        return reliability(self.cells) if self.given_reliability is None else self.given_reliability
+
+    @cached_property
+    def sampler(self) -> Sampler:
+        """What makes the samples."""
+        return Sampler(self.cells, self.reliability, self.measured)
+
+    @cached_property
+    def times(self) -> Floats:
+        """How often each source is drawn (S, draws)."""
+        return bootstrap(self.cells, self.settings.resamples, self._rng(1))
+
+    @cached_property
+    def given(self) -> Integers:
+        """Whose activations each source gets (draws, S)."""
+        return exchanges(self.cells, self.settings.resamples, self._rng(0))
+
+    @cached_property
+    def weights(self) -> dict[str, float]:
+        """The weight of each metric; one that was added has none."""
+        return {symbol: self.settings.weight.get(symbol, 0.0) for symbol in self.metrics}
+
+    @cached_property
+    def noise_weights(self) -> dict[str, float]:
+        """The weights of those metrics that a unit of noise can have."""
+        return {symbol: weight for symbol, weight in self.weights.items() if self.metrics[symbol].from_noise}
+
+    @cached_property
+    def observed(self) -> Effects:
+        """The effect sizes of all units for all concepts."""
+        count = len(self.cells.units)
+        slices = [slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
+        found = list(in_threads(self._observe, slices))
+        value = {
+            symbol: np.concatenate([results[symbol].value for results in found], axis=1)
+            for symbol in self.metrics
+        }
+        return Effects(
+            value,
+            list(zip(slices, found, strict=True)),
+            composite(value, self.weights),
+            composite(value, self.noise_weights),
+        )
+
+    def _observe(self, places: slice) -> dict[str, Result]:
+        return self.computed(self.sampler.units(np.arange(places.start, places.stop)))
+
+    def computed(self, sample: Sample) -> dict[str, Result]:
+        """Each metric of a sample."""
+        return {symbol: metric.compute(sample) for symbol, metric in self.metrics.items()}
+
+    def composite_of(self, values: Mapping[str, Floats]) -> Floats:
+        """E of effect sizes."""
+        return composite(values, self.weights)
+
+    def prepare(self) -> None:
+        """Compute what all units share, before threads ask for it."""
+        _ = self.observed, self.times, self.given
+
+    @cached_property
+    def p_selectivity(self) -> Floats:
+        """One-sided Mann-Whitney p (C, units) of clean activation, concept against the rest."""
+        there = self.cells.present[0]
+        values, concept = self.cells.activation[0, there], self.cells.concept[there]
+        return np.stack([mann_whitney_p(values, concept == number) for number in self._numbers])
+
+    @property
+    def _numbers(self) -> range:
+        return range(len(self.cells.concepts))
+
+    def draw(self, unit: int, with_null: bool = True) -> Drawn:
+        """Draw one unit's intervals, and its null, for all concepts."""
+        if not self.settings.resamples:
+            return Drawn({}, {}, {})
+        value = {symbol: self.observed.value[symbol][:, unit] for symbol in self.metrics}
+        sample = self.sampler.drawn(unit, self.times)
+        draws = {symbol: found.value for symbol, found in self.computed(sample).items()}
+        ends, unsure = {}, {}
+        for symbol, metric in self.metrics.items():
+            ends[symbol], unsure[symbol] = self._ends(metric, sample, value[symbol], draws[symbol])
+        draws |= {"E": composite_of_draws(unsure, value, self.weights)}
+        ends["E"] = percentile_ends(self.observed.composite[:, unit], draws["E"])
+        ends["retention"] = self._retention(value, unsure, ends["S"].low)
+        return Drawn(ends, draws, self._null(unit, value) if with_null else {})
+
+    def _retention(self, value: Mapping[str, Floats], draws: Mapping[str, Floats], least: Floats) -> Ends:
+        """Ends of e_R/e_S where e_S is surely above 0.2; a ratio to less says nothing."""
+        sure = least > LEAST_SELECTIVITY
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(draws["S"] > 0, draws["R"] / draws["S"], np.nan)
+        return percentile_ends(np.where(sure, value["R"], np.nan), ratio)
+
+    def _ends(self, metric: Metric, sample: Sample, value: Floats, draws: Floats) -> tuple[Ends, Floats]:
+        """A component's interval, and its draws as a composite takes them."""
+        if metric.sources is None:
+            return percentile_ends(value, draws), draws
+        sources = metric.sources(sample)
+        rng = self._rng(2, list(self.metrics).index(metric.symbol))
+        return dominance_ends(value, draws, sources), draws_at_bound(value, draws, sources, rng)
+
+    def _null(self, unit: int, value: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Components and their composite (C, draws) when sources exchange activations."""
+        sample = self.sampler.exchanged(unit, self.given)
+        null = {
+            symbol: metric.compute(sample).value
+            for symbol, metric in self.metrics.items()
+            if metric.from_noise
+        }
+        return null | {"E": composite_of_draws(null, value, self.noise_weights)}
+
+    @property
+    def best_of_draws(self) -> int:
+        """How many draws of the best of all units there are."""
+        return min(self.settings.resamples, BEST_OF_DRAWS)
+
+    def best_of(self) -> Iterator[Floats]:
+        """Yield the largest composite of any unit (C,) in each draw in which sources exchange activations.
+
+        All units exchange together, so that they stay as alike as they are. Its distribution is that of the
+        best of as many units of noise, which a unit chosen on the scored pictures has to beat.
+        """
+        return in_threads(self._best, range(self.best_of_draws))
+
+    def _best(self, draw: int) -> Floats:
+        best = np.full(len(self.cells.concepts), -np.inf)
+        for start in range(0, len(self.cells.units), CHUNK):
+            places = np.arange(start, min(start + CHUNK, len(self.cells.units)))
+            sample = self.sampler.units(places, self.given[draw])
+            value = {s: self.metrics[s].compute(sample).value for s in self.noise_weights}
+            found = composite(value, self.noise_weights)
+            best = np.fmax(best, np.where(np.isnan(found), -np.inf, found).max(axis=1))
+        return best
+
+    def _rng(self, *stream: int) -> np.random.Generator:
+        return np.random.default_rng([self.settings.seed, *stream])
+
+
+def in_threads(work: Callable[[Thing], Done], things: Sequence[Thing]) -> Iterator[Done]:
+    """Do the work on each thing in a few threads (numpy lets go of Python's lock); yield results in order."""
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        yield from pool.map(work, things)

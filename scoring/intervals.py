@@ -1,0 +1,81 @@
+"""Intervals of effect sizes from their draws."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from scoring.statistics import CONFIDENCE, Floats, Integers
+
+BOUND, T_ON_ATANH, PERCENTILE = "bound", "t_on_atanh", "percentile"
+
+
+class Ends(NamedTuple):
+    """The ends (C,) of intervals, the kind of each ("" where there is none), and draws without a value."""
+
+    low: Floats
+    high: Floats
+    kind: NDArray[np.str_]
+    undefined: Integers
+
+
+def percentile_ends(value: Floats, draws: Floats, confidence: float = CONFIDENCE) -> Ends:
+    """The central part of the draws (C, m) that have a value; none where all of these are equal."""
+    undefined = np.isnan(draws).sum(axis=1)
+    usable = ~np.isnan(value) & (undefined < draws.shape[1]) & (_spread(draws) > 0)
+    ends = np.full((2, value.size), np.nan)
+    if usable.any():
+        tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+        ends[:, usable] = np.nanquantile(draws[usable], tails, axis=1)
+    return Ends(ends[0], ends[1], np.where(usable, PERCENTILE, ""), undefined)
+
+
+def dominance_ends(value: Floats, draws: Floats, sources: Integers, confidence: float = CONFIDENCE) -> Ends:
+    """Ends of 2P - 1 from its bootstrap: e ± t·SE on the scale of atanh, or a one-sided bound at -1 and 1.
+
+    SE is the draws' standard deviation times sqrt(n/(n-1)), t has n - 1 degrees of freedom, n the number of
+    ``sources`` (C,) of the smaller side; the delta method takes both to atanh(e). A percentile interval is
+    too narrow here: with 27 sources a concept it covers 93% at e = .60 and 89% at .88, with 8 sources 78% at
+    .92; this one 93 to 95%. At e = 1 all draws are 1 and say nothing: P is then at least .05^(1/n).
+    """
+    undefined = np.isnan(draws).sum(axis=1)
+    n = np.maximum(sources, 2)
+    spread = _spread(draws) * np.sqrt(n / (n - 1))
+    inside = np.where(np.abs(value) < 1, value, 0.0)
+    reach = student.ppf((1 + confidence) / 2, n - 1) * spread / (1 - inside**2)
+    ends = np.tanh(np.arctanh(inside) + np.stack([-reach, reach]))
+    usable = ~np.isnan(value) & (spread > 0) & (sources >= 2)
+    kind = np.where(usable, T_ON_ATANH, "")
+    for end in (-1.0, 1.0):
+        at_end = (value == end) & (sources >= 2)
+        bound = 2 * (1 - confidence) ** (1 / n) - 1
+        ends[0] = np.where(at_end, bound if end > 0 else -1.0, ends[0])
+        ends[1] = np.where(at_end, 1.0 if end > 0 else -bound, ends[1])
+        kind = np.where(at_end, BOUND, kind)
+    ends[:, kind == ""] = np.nan
+    return Ends(ends[0], ends[1], kind, undefined)
+
+
+def draws_at_bound(value: Floats, draws: Floats, sources: Integers, rng: np.random.Generator) -> Floats:
+    """Replace draws (C, m) that are all -1 or 1 by ones whose 5% quantile is the one-sided bound.
+
+    A composite of such a component is then as unsure as the component itself is.
+    """
+    n = np.maximum(sources, 2)[:, None]
+    unsure = 2 * rng.random(draws.shape) ** (1 / n) - 1
+    at_end = (np.abs(value) == 1)[:, None]
+    return np.where(at_end, np.sign(value)[:, None] * unsure, draws)
+
+
+def _spread(draws: Floats) -> Floats:
+    """Standard deviation of the draws (C, m) that have a value; 0 where fewer than two have."""
+    there = ~np.isnan(draws)
+    count = np.maximum(there.sum(axis=1), 1)
+    filled = np.where(there, draws, 0.0)
+    mean = filled.sum(axis=1) / count
+    squares = np.where(there, (draws - mean[:, None]) ** 2, 0.0).sum(axis=1)
+    found = np.sqrt(squares / count)
+    return np.where(found > 1e-12, found, 0.0)

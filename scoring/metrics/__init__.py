@@ -1,0 +1,1 @@
+"""The metrics of the default score, one a file; ``registry`` finds every module here that has a METRIC."""
