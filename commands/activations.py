@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from commands.options import force_option, json_option, progress, quiet_option, say
-from scoring.activations.extract import BATCH_SIZE, Batch, Extraction, extract
+from scoring.activations.extract import CPU_BATCH_SIZE, CUDA_BATCH_SIZE, Batch, Extraction, extract_layers
 from scoring.activations.model import DEMO, load_model
 from scoring.activations.preprocess import PREPROCESSINGS, SQUASH
 from scoring.activations.store import ActivationStore, Series
@@ -24,11 +24,12 @@ PATH = click.Path(path_type=Path)
 
 @click.group()
 def activations() -> None:
-    """Extract unit activations; choose units.
+    """Extract unit activations; list what a store holds; choose units.
 
     \b
     Example:
       python manage.py activations extract stimuli/ --out activations.zarr
+      python manage.py activations list activations.zarr
       python manage.py activations choose stimuli/ --store activations.zarr --out neuron_map.json
     """
 
@@ -40,7 +41,12 @@ def activations() -> None:
 @click.option("--pretrained", help="Tag of pretrained weights, such as openai; random weights without.")
 @click.option("--checkpoint", type=PATH, help="Local weights: safetensors, or tensors of torch.save.")
 @click.option("--seed", default=0, show_default=True, help="Seed of random weights.")
-@click.option("--layer", help="open_clip's name of a layer; default: the last ReLU of the last block.")
+@click.option(
+    "--layer",
+    "layers",
+    multiple=True,
+    help="open_clip's name of a layer; repeatable; default: the last ReLU or transformer block.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option(
     "--preprocess",
@@ -51,10 +57,8 @@ def activations() -> None:
 )
 @click.option(
     "--batch-size",
-    default=BATCH_SIZE,
-    show_default=True,
     type=click.IntRange(min=1),
-    help="Images to a pass through the model.",
+    help=f"Images to a pass through the model; default: {CPU_BATCH_SIZE}, on CUDA {CUDA_BATCH_SIZE}.",
 )
 @quiet_option
 @json_option
@@ -65,28 +69,32 @@ def extract_command(
     pretrained: str | None,
     checkpoint: Path | None,
     seed: int,
-    layer: str | None,
+    layers: tuple[str, ...],
     device: str,
     preprocess: str,
-    batch_size: int,
+    batch_size: int | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """Run a manifest's images through a model and store each unit's activation.
 
     MANIFEST is a folder that `stimuli build` made. What the store holds already is not computed again.
+    Several layers take one pass of the images through the model.
 
     \b
     Example:
       python manage.py activations extract stimuli/ --out activations.zarr --model RN50x4 --pretrained openai
+      python manage.py activations extract stimuli/ --out activations.zarr --model ViT-B-32 \\
+        --layer visual.transformer.resblocks.5 --layer visual.transformer.resblocks.11
     """
     images = images_of(manifest)
     loaded = load_model(model, pretrained, device, checkpoint, seed)
 
     def track(batches: Iterable[Batch], total: int) -> Iterable[Batch]:
-        return progress(batches, f"batches of {batch_size} images", total, quiet=quiet)
+        return progress(batches, "batches of images", total, quiet=quiet)
 
-    done = extract(images, loaded, layer, preprocess, ActivationStore(out), batch_size, track)
+    store = ActivationStore(out)
+    done = extract_layers(images, loaded, layers or [None], preprocess, store, batch_size, track)
     say(_summary(done, out), _sentence(done, out), quiet=quiet, as_json=as_json)
 
 
@@ -96,22 +104,56 @@ def images_of(manifest: Path) -> dict[str, Path]:
     return {row.image_sha256: folder / row.image for row in read_manifest(manifest)}
 
 
-def _summary(done: Extraction, out: Path) -> dict[str, Any]:
-    return {
-        "store": str(out),
-        "images": done.images,
-        "computed": done.computed,
-        "already_there": done.already_there,
-        "units": done.units,
-        **asdict(done.series),
-    }
+def _summary(done: Sequence[Extraction], out: Path) -> dict[str, Any]:
+    """Sum up; ``layers`` has an entry a layer, and what is the same for all is beside it."""
+    each = [
+        {"images": one.images, "computed": one.computed, "already_there": one.already_there}
+        | {"units": one.units, **asdict(one.series)}
+        for one in done
+    ]
+    shared = {key: value for key, value in each[0].items() if all(one[key] == value for one in each)}
+    own = ("layer", "units", "computed", "already_there")
+    return {"store": str(out), **shared, "layers": [{key: one[key] for key in own} for one in each]}
 
 
-def _sentence(done: Extraction, out: Path) -> str:
-    return (
-        f"{out}: {done.computed} of {done.images} images computed, {done.already_there} there already; "
-        f"{done.units} units of {done.series.layer}, {done.series.preprocess}, of {done.series.model}"
+def _sentence(done: Sequence[Extraction], out: Path) -> str:
+    return "\n".join(
+        f"{out}: {one.computed} of {one.images} images computed, {one.already_there} there already; "
+        f"{one.units} units of {one.series.layer}, {one.series.preprocess}, of {one.series.model}"
+        for one in done
     )
+
+
+@activations.command("list")
+@click.argument("store", type=PATH)
+@quiet_option
+@json_option
+def list_command(store: Path, quiet: bool, as_json: bool) -> None:
+    """List the series that a store holds: model, layer, preprocessing, images and units.
+
+    STORE is the folder that `activations extract` made.
+
+    \b
+    Example:
+      python manage.py activations list activations.zarr
+    """
+    held = ActivationStore(store)
+    each = [_held(held, one) for one in held.series()]
+    say({"store": str(store), "series": each}, _list_of(store, each), quiet=quiet, as_json=as_json)
+
+
+def _held(store: ActivationStore, series: Series) -> dict[str, Any]:
+    images, computed, units = store.sizes(series)
+    return {**asdict(series), "images": images, "computed": computed, "units": units}
+
+
+def _list_of(store: Path, each: Sequence[dict[str, Any]]) -> str:
+    lines = [
+        f"  {one['model']}: {one['layer']}, {one['preprocess']}, {one['dtype']}; "
+        f"{one['computed']} of {one['images']} images computed, {one['units']} units"
+        for one in each
+    ]
+    return "\n".join([f"{store}: {len(each)} series", *lines])
 
 
 @activations.command("choose")
@@ -122,7 +164,7 @@ def _sentence(done: Extraction, out: Path) -> str:
 @click.option("--concept", "concepts", multiple=True, help="Choose for these concepts only; repeatable.")
 @click.option("--layer", help="Layer, where the store holds more than one.")
 @click.option("--preprocess", type=click.Choice(PREPROCESSINGS), help="Where the store holds both.")
-@click.option("--weights", help="Hash of the weights, where the store holds more than one model.")
+@click.option("--weights", help="Beginning of the weights' hash, if the store holds more than one model.")
 @force_option
 @quiet_option
 @json_option
@@ -150,7 +192,7 @@ def choose_command(
     """
     rows = _selection(read_manifest(manifest), clusters, concepts)
     held = ActivationStore(store)
-    series = held.find(layer, preprocess, weights)
+    series = held.find(layer, preprocess, held.whole_hash(weights) if weights else None)
     values = held.read_series(series, [row.image_sha256 for row in rows])
     choices = choose_units(values, [row.concept for row in rows])
     write_neuron_map(out, neuron_map(choices), force)

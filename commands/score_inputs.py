@@ -16,7 +16,7 @@ from scoring.published.interpscore import Settings as PublishedSettings
 from scoring.results import UNKNOWN_WEIGHTS
 from scoring.statistics import Floats
 from scoring.trial_cells import Gathered, Levels, cells_of_stimuli, cells_of_trials
-from scoring.trial_table import EXPERIMENT, activation_column, read_trials
+from scoring.trial_table import EXPERIMENT, activation_column, channels, read_trials
 from stimuli.conditions import CLEAN
 from stimuli.errors import UserError
 from stimuli.manifest import Stimulus
@@ -66,7 +66,8 @@ def trials_of_file(data: Path, pairs: Sequence[Pair] | None, options: dict[str, 
     key = _key(options["key_file"])
     wanted = [pair.channel for pair in pairs] if pairs is not None and options["reference"] else None
     frame = read_trials(data, key=key, score_column=options["human_score_col"], units=wanted)
-    if not (there := tuple(frame.attrs["channels"])):
+    there = tuple(frame.attrs.get("channels") or channels(list(frame.columns)))
+    if not there:
         raise UserError(
             f"{data} has no column {activation_column(0)} or the like; join the units' activations"
         )

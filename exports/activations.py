@@ -54,24 +54,9 @@ def open_activations(
     from scoring.activations.store import ActivationStore
 
     store = ActivationStore(path)
-    held = {one.weights_hash: one.model for one in store.series()}
-    series = store.find(layer, preprocess, _whole_hash(path, held, weights) if weights else None)
+    series = store.find(layer, preprocess, store.whole_hash(weights) if weights else None)
     return Activations(
         store, tuple(units), series.layer, series.preprocess, series.weights_hash, series.model
-    )
-
-
-def _whole_hash(path: Path, held: Mapping[str, str], begin: str) -> str:
-    """Find the one hash with this beginning among those held, each with the label of its model."""
-    fit = [one for one in held if one.startswith(begin.lower())]
-    if len(fit) == 1:
-        return fit[0]
-    shown = "; ".join(f"{one[:12]}, {held[one]}" for one in sorted(fit or held)) or "none"
-    how_many = (
-        "more than one model whose weights' hash begins" if fit else "no model whose weights' hash begins"
-    )
-    raise UserError(
-        f"the store {path} holds {how_many} with {begin!r}, of {shown}; give the first digits of one of them"
     )
 
 

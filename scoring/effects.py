@@ -19,13 +19,15 @@ from scoring.composite import composite, composite_of_draws
 from scoring.draws import Measured, Sampler, bootstrap, exchanges
 from scoring.intervals import Ends, dominance_ends, draws_at_bound, percentile_ends
 from scoring.metrics.registry import COMPONENTS, METRICS
-from scoring.metrics.sample import Metric, Result, Sample
+from scoring.metrics.sample import Metric, Result, Sample, joined
 from scoring.reliability import reliability
 from scoring.statistics import Floats, Integers, mann_whitney_p
 from stimuli.errors import UserError
 
 #: units looked at together, so that memory stays small
 CHUNK = 256
+#: draws looked at together, so that they stay in the processor's cache
+DRAWS_AT_ONCE = 250
 #: draws of the best of all units
 BEST_OF_DRAWS = 100
 #: retention is given where the lower bound of e_S exceeds this
@@ -68,16 +70,9 @@ class Effects:
     """
 
     value: Mapping[str, Floats]
-    result: Sequence[tuple[slice, Mapping[str, Result]]]
+    result: Mapping[str, Result]
     composite: Floats
     noise: Floats
-
-    def reason(self, symbol: str, concept: int, unit: int) -> str:
-        """Say why a component is missing; "" where it is there."""
-        for places, results in self.result:
-            if places.start <= unit < places.stop:
-                return results[symbol].reason(concept, unit - places.start)
-        raise IndexError(unit)
 
 
 @dataclass(frozen=True)
@@ -115,9 +110,11 @@ class Scoring:
         return Sampler(self.cells, self.reliability, self.measured)
 
     @cached_property
-    def times(self) -> Floats:
-        """How often each source is drawn (S, draws)."""
-        return bootstrap(self.cells, self.settings.resamples, self._rng(1))
+    def times(self) -> list[Floats]:
+        """How often each source is drawn, (S, some draws) each."""
+        drawn = bootstrap(self.cells, self.settings.resamples, self._rng(1))
+        starts = range(0, drawn.shape[1], DRAWS_AT_ONCE)
+        return [np.ascontiguousarray(drawn[:, start : start + DRAWS_AT_ONCE]) for start in starts]
 
     @cached_property
     def given(self) -> Integers:
@@ -139,17 +136,10 @@ class Scoring:
         """The effect sizes of all units for all concepts."""
         count = len(self.cells.units)
         slices = [slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
-        found = list(in_threads(self._observe, slices))
-        value = {
-            symbol: np.concatenate([results[symbol].value for results in found], axis=1)
-            for symbol in self.metrics
-        }
-        return Effects(
-            value,
-            list(zip(slices, found, strict=True)),
-            composite(value, self.weights),
-            composite(value, self.noise_weights),
-        )
+        parts = list(in_threads(self._observe, slices))
+        found = {symbol: joined([part[symbol] for part in parts]) for symbol in self.metrics}
+        value = {symbol: one.value for symbol, one in found.items()}
+        return Effects(value, found, composite(value, self.weights), composite(value, self.noise_weights))
 
     def _observe(self, places: slice) -> dict[str, Result]:
         return self.computed(self.sampler.units(np.arange(places.start, places.stop)))
@@ -171,19 +161,15 @@ class Scoring:
         """One-sided Mann-Whitney p (C, units) of clean activation, concept against the rest."""
         there = self.cells.present[0]
         values, concept = self.cells.activation[0, there], self.cells.concept[there]
-        return np.stack([mann_whitney_p(values, concept == number) for number in self._numbers])
-
-    @property
-    def _numbers(self) -> range:
-        return range(len(self.cells.concepts))
+        return mann_whitney_p(values, concept, len(self.cells.concepts))
 
     def draw(self, unit: int, with_null: bool = True) -> Drawn:
         """Draw one unit's intervals, and its null, for all concepts."""
         if not self.settings.resamples:
             return Drawn({}, {}, {})
         value = {symbol: self.observed.value[symbol][:, unit] for symbol in self.metrics}
-        sample = self.sampler.drawn(unit, self.times)
-        draws = {symbol: found.value for symbol, found in self.computed(sample).items()}
+        draws = self._bootstrapped(unit)
+        sample = self.sampler.units(np.array([unit]))
         ends, unsure = {}, {}
         for symbol, metric in self.metrics.items():
             ends[symbol], unsure[symbol] = self._ends(metric, sample, value[symbol], draws[symbol])
@@ -198,6 +184,13 @@ class Scoring:
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(draws["S"] > 0, draws["R"] / draws["S"], np.nan)
         return percentile_ends(np.where(sure, value["R"], np.nan), ratio)
+
+    def _bootstrapped(self, unit: int) -> dict[str, Floats]:
+        """Each metric (C, draws) with the sources drawn again, some draws at a time."""
+        parts = [self.computed(self.sampler.drawn(unit, times)) for times in self.times]
+        return {
+            symbol: np.concatenate([part[symbol].value for part in parts], axis=1) for symbol in self.metrics
+        }
 
     def _ends(self, metric: Metric, sample: Sample, value: Floats, draws: Floats) -> tuple[Ends, Floats]:
         """A component's interval, and its draws as a composite takes them."""

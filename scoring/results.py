@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,13 @@ from scoring.metrics.causality import NOT_MEASURED
 from scoring.metrics.human_consistency import FEWEST, counted_cells
 from scoring.metrics.registry import COMPONENTS
 from scoring.neuron_map import Pair
-from scoring.statistics import Floats, Integers, benjamini_hochberg, percentile_among
+from scoring.statistics import (
+    Floats,
+    Integers,
+    benjamini_hochberg,
+    percentile_among,
+    percentiles_among_the_rest,
+)
 
 FORMAT_VERSION = 1
 METHOD = "interpscore"
@@ -100,32 +107,32 @@ class Table:
     def _intervals(self) -> dict[str, object]:
         found: dict[str, object] = {}
         for symbol in ("E", *self.scoring.metrics):
-            low, high = (self._ends(symbol, end) for end in ("low", "high"))
+            ends = self._all_ends(symbol)
+            low, high = self._of(ends.low), self._of(ends.high)
             effect, share = ("E", "InterpScore") if symbol == "E" else (f"e_{symbol}", symbol)
             found |= {f"{effect}_low": low, f"{effect}_high": high}
             found |= {f"{share}_low": score_of(low), f"{share}_high": score_of(high)}
             if symbol != "E":
-                found[f"{symbol}_interval"] = [self._kind(symbol, row) for row in range(self.units.size)]
+                found[f"{symbol}_interval"] = ends.kind[self.concepts, self.units]
         return found | self._retention()
 
     def _retention(self) -> dict[str, object]:
-        low, high = self._ends("retention", "low"), self._ends("retention", "high")
+        ends = self._all_ends("retention")
         value = {symbol: self._of(self.scoring.observed.value[symbol]) for symbol in ("S", "R")}
+        low = self._of(ends.low)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(np.isnan(low), np.nan, value["R"] / value["S"])
-        return {"retention": ratio, "retention_low": low, "retention_high": high}
+        return {"retention": ratio, "retention_low": low, "retention_high": self._of(ends.high)}
 
-    def _interval(self, symbol: str, row: int) -> tuple[Ends, int] | None:
-        drawn = self.drawn.get(int(self.units[row]))
-        return (drawn.ends[symbol], int(self.concepts[row])) if drawn and drawn.ends else None
-
-    def _ends(self, symbol: str, end: str) -> Floats:
-        found = (self._interval(symbol, row) for row in range(self.units.size))
-        return np.array([getattr(one[0], end)[one[1]] if one else np.nan for one in found], dtype=np.float64)
-
-    def _kind(self, symbol: str, row: int) -> str:
-        found = self._interval(symbol, row)
-        return str(found[0].kind[found[1]]) if found else ""
+    def _all_ends(self, symbol: str) -> Ends:
+        """The ends of one estimate for all concepts and units, (C, units); missing where none were drawn."""
+        shape = self.scoring.observed.composite.shape
+        low, high = np.full((2, *shape), np.nan)
+        kind, undefined = np.full(shape, "", dtype="<U16"), np.zeros(shape, np.intp)
+        for unit, drawn in self.drawn.items():
+            if drawn.ends:
+                low[:, unit], high[:, unit], kind[:, unit], undefined[:, unit] = drawn.ends[symbol]
+        return Ends(low, high, kind, undefined)
 
     def _null(self, symbol: str, row: int) -> Floats:
         """Null draws of a pair that have a value; none where the value itself is missing."""
@@ -142,25 +149,35 @@ class Table:
         found: dict[str, object] = {}
         for symbol in ("E", *self.scoring.noise_weights):
             share = "InterpScore" if symbol == "E" else symbol
-            quantiles = np.array([_quantiles(self._null(symbol, row)) for row in range(self.units.size)])
-            for name, column in zip(("", "_low", "_high"), quantiles.reshape(-1, 3).T, strict=True):
+            quantiles = np.full((self.units.size, 3), np.nan)
+            for row in self._rows_with_null:
+                quantiles[row] = _quantiles(self._null(symbol, row))
+            for name, column in zip(("", "_low", "_high"), quantiles.T, strict=True):
                 found[f"{share}_null{name}"] = score_of(column)
         return found
 
+    @cached_property
+    def _rows_with_null(self) -> list[int]:
+        with_null = [unit for unit, drawn in self.drawn.items() if drawn.null]
+        return np.flatnonzero(np.isin(self.units, with_null)).tolist()
+
     def _tests(self) -> dict[str, object]:
-        rows = range(self.units.size)
         noise, whole = self.scoring.observed.noise, self.scoring.observed.composite
-        value, nulls = self._of(noise), [self._null("E", row) for row in rows]
-        p_perm = np.array([_p_value(value[row], nulls[row]) for row in rows])
+        value = self._of(noise)
+        q_perm, p_perm, p_max = np.full((3, self.units.size), np.nan)
+        for row in self._rows_with_null:
+            null = self._null("E", row)
+            q_perm[row], p_perm[row] = percentile_among(value[row], null), _p_value(value[row], null)
+            p_max[row] = _p_value(value[row], self.best[:, self.concepts[row]])
         p_all = self.scoring.p_selectivity
-        others = [np.delete(whole[self.concepts[row]], self.units[row]) for row in rows]
+        others = (~np.isnan(whole)).sum(axis=1)[self.concepts] - ~np.isnan(self._of(whole))
         return {
-            "Q_perm": [percentile_among(value[row], nulls[row]) for row in rows],
+            "Q_perm": q_perm,
             "p_perm": p_perm,
             "q_perm": benjamini_hochberg(p_perm),
-            "Q_ctrl": [percentile_among(self._of(whole)[row], others[row]) for row in rows],
-            "n_ctrl": [int((~np.isnan(other)).sum()) for other in others],
-            "p_max": [_p_value(value[row], self.best[:, self.concepts[row]]) for row in rows],
+            "Q_ctrl": self._of(percentiles_among_the_rest(whole)),
+            "n_ctrl": others,
+            "p_max": p_max,
             "n_units": noise.shape[1],
             "p_S": self._of(p_all),
             "q_S": self._of(benjamini_hochberg(p_all)),
@@ -192,27 +209,35 @@ class Table:
         }
 
     def _notes(self) -> list[str]:
-        shared = self._shared_notes()
-        return ["; ".join([*self._missing(row), *self._few(row), *shared]) for row in range(self.units.size)]
-
-    def _missing(self, row: int) -> Iterable[str]:
-        """Why components are missing, and what is missing of their intervals."""
-        place = int(self.concepts[row]), int(self.units[row])
+        shared, few = self._shared_notes(), self._few_sources()
+        kept: list[list[str]] = [[] for _ in range(self.units.size)]
         for symbol in self.scoring.metrics:
-            reason = self.scoring.observed.reason(symbol, *place)
-            if reason and (reason != NOT_MEASURED or self.scoring.weights[symbol]):
-                yield f"{symbol}: {reason}"
-            found = self._interval(symbol, row)
-            if not reason and found:
-                yield from _interval_notes(symbol, found[0], found[1])
+            self._note_missing(symbol, kept)
+        return [
+            "; ".join([*own, *([few[concept]] if few[concept] else []), *shared])
+            for own, concept in zip(kept, self.concepts, strict=True)
+        ]
 
-    def _few(self, row: int) -> Iterable[str]:
-        cells = self.scoring.cells
-        if (cells.concept == self.concepts[row]).sum() < FEWEST:
-            yield (
-                f"fewer_than_{FEWEST}_sources: a unit chosen on these pictures can be perfect by chance, "
-                "read p_max"
-            )
+    def _note_missing(self, symbol: str, kept: list[list[str]]) -> None:
+        """Note why a component is missing, and what is missing of its interval."""
+        value, result = self._of(self.scoring.observed.value[symbol]), self.scoring.observed.result[symbol]
+        ends = self._all_ends(symbol)
+        kind, undefined = ends.kind[self.concepts, self.units], ends.undefined[self.concepts, self.units]
+        for row in np.flatnonzero(np.isnan(value)):
+            reason = result.reason(int(self.concepts[row]), int(self.units[row]))
+            if reason != NOT_MEASURED or self.scoring.weights[symbol]:
+                kept[row].append(f"{symbol}: {reason}")
+        if self.scoring.settings.resamples:
+            for row in np.flatnonzero(~np.isnan(value) & (kind == "")):
+                kept[row].append(f"{symbol}: no_interval_since_resamples_do_not_vary")
+        for row in np.flatnonzero(~np.isnan(value) & (undefined > 0)):
+            kept[row].append(f"{symbol}: undefined in {undefined[row]} resamples")
+
+    def _few_sources(self) -> list[str]:
+        """What is said of a concept (C,) with so few sources that chance alone can be perfect."""
+        counts = np.bincount(self.scoring.cells.concept, minlength=len(self.scoring.cells.concepts))
+        note = f"fewer_than_{FEWEST}_sources: a unit chosen on them can be perfect by chance, read p_max"
+        return [note if count < FEWEST else "" for count in counts]
 
     def _shared_notes(self) -> list[str]:
         return [*self._unreliable(), *self._stuck()]
@@ -222,7 +247,7 @@ class Table:
         if not 0 < share < LOW_RELIABILITY:
             return []
         return [
-            f"H: recognition has a reliability of only {share:.2f}, and dividing by its root multiplies noise "
+            f"H: recognition has a reliability of only {share:.2f}; dividing by its root multiplies noise "
             f"by {share**-0.5:.1f}"
         ]
 
@@ -246,13 +271,6 @@ class Table:
             "C_weights": self.labels.causality,
             "format_version": FORMAT_VERSION,
         }
-
-
-def _interval_notes(symbol: str, ends: Ends, concept: int) -> Iterable[str]:
-    if not ends.kind[concept]:
-        yield f"{symbol}: no_interval_since_resamples_do_not_vary"
-    if ends.undefined[concept]:
-        yield f"{symbol}: undefined in {ends.undefined[concept]} resamples"
 
 
 def _quantiles(null: Floats) -> tuple[float, float, float]:

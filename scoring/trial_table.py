@@ -146,22 +146,26 @@ def read_trials(
     then the file's other columns, then ``activation_<channel>`` as float64: all of them, or those of
     ``units`` that the file has. ``PROLIFIC_PID`` is replaced by a pseudonym, HMAC-SHA256 under ``key``
     (a random one if None). ``score_column`` is the human score that the file must have. ``attrs`` holds
-    ``form`` ("published", "own" or "other"), ``channels`` (all those of the file) and ``notes``
-    (sentences to tell the user). Rows are counted from 1, the first below the header.
+    ``form`` ("published", "own" or "other"), ``notes`` (sentences to tell the user) and, where only
+    ``units`` are read, ``channels`` (all those of the file). Rows are counted from 1, the first below
+    the header.
 
     Raises UserError for a file that cannot be read, lacks a column or rows, or has a value out of range
     or a row twice.
     """
-    raw = _read_file(path, units)
+    raw, activations, header = _read_file(path, units)
     notes: list[str] = []
-    there = raw.attrs["channels"]
     raw = _pseudonymise(_name_images(raw), key, notes)
     _check_columns(path, raw, score_column)
     frame = _conform(path, raw)
     _check_values(path, frame, score_column)
     form = _identify_sources(frame, notes)
     _refuse_duplicates(path, frame)
-    frame.attrs = {"form": form, "channels": there, "notes": notes}
+    names = [activation_column(channel) for channel in channels([str(name) for name in activations])]
+    frame = pd.concat([frame, _as_numbers(path, activations)[names]], axis=1)
+    frame.attrs = {"form": form, "notes": notes}
+    if units is not None:
+        frame.attrs["channels"] = channels(header)
     return frame
 
 
@@ -197,7 +201,8 @@ def conform(frame: pd.DataFrame) -> pd.DataFrame:
         if name not in ours and not str(name).startswith(ACTIVATION)
     }
     names = [activation_column(channel) for channel in channels([str(name) for name in frame.columns])]
-    return pd.DataFrame(ours | others | {name: frame[name] for name in names}, index=frame.index)
+    table = pd.DataFrame(ours | others, index=frame.index)
+    return pd.concat([table, frame[names]], axis=1) if names else table
 
 
 def pseudonym(prolific_pid: str, key: bytes) -> str:
@@ -221,11 +226,11 @@ def _check_suffix(path: Path) -> None:
         raise UserError(f"{path} is neither .csv nor .parquet; a trial table is one of the two")
 
 
-def _read_file(path: Path, units: Sequence[int] | None) -> pd.DataFrame:
-    """Read a file's columns, with every contract column as text; activations as they come."""
+def _read_file(path: Path, units: Sequence[int] | None) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Read a file's columns, all but activations as text, and apart from them; and name all it has."""
     _check_suffix(path)
     try:
-        frame = _read_csv(path, units) if path.suffix == ".csv" else _read_parquet(path, units)
+        frame, header = _read_csv(path, units) if path.suffix == ".csv" else _read_parquet(path, units)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; check the path of the trial table") from None
     except pd.errors.EmptyDataError:
@@ -236,7 +241,8 @@ def _read_file(path: Path, units: Sequence[int] | None) -> pd.DataFrame:
         ) from None
     if frame.empty:
         raise UserError(f"{path} has no rows; {_SHAPE}")
-    return frame
+    is_activation = frame.columns.str.startswith(ACTIVATION)
+    return frame.loc[:, ~is_activation].copy(), frame.loc[:, is_activation], header
 
 
 def _wanted(names: Sequence[str], units: Sequence[int] | None) -> list[str]:
@@ -246,7 +252,7 @@ def _wanted(names: Sequence[str], units: Sequence[int] | None) -> list[str]:
     return [name for name in names if not name.startswith(ACTIVATION) or name in wanted]
 
 
-def _read_csv(path: Path, units: Sequence[int] | None) -> pd.DataFrame:
+def _read_csv(path: Path, units: Sequence[int] | None) -> tuple[pd.DataFrame, list[str]]:
     header = pd.read_csv(path, nrows=0).columns.astype(str).tolist()
     text = {name: TEXT for name in header if not name.startswith(ACTIVATION)}
     empty = {name: [""] if name in text else list(_NO_NUMBER) for name in header}
@@ -257,16 +263,14 @@ def _read_csv(path: Path, units: Sequence[int] | None) -> pd.DataFrame:
         na_values=empty,
         keep_default_na=False,
     )
-    frame.attrs["channels"] = channels(header)
-    return frame
+    return frame, header
 
 
-def _read_parquet(path: Path, units: Sequence[int] | None) -> pd.DataFrame:
+def _read_parquet(path: Path, units: Sequence[int] | None) -> tuple[pd.DataFrame, list[str]]:
     header = pq.read_schema(path).names
     table = pq.read_table(path, columns=_wanted(header, units)).to_pandas(ignore_metadata=True)
     frame: pd.DataFrame = table.astype({name: TEXT for name in table if not name.startswith(ACTIVATION)})
-    frame.attrs["channels"] = channels(header)
-    return frame
+    return frame, header
 
 
 def _name_images(raw: pd.DataFrame) -> pd.DataFrame:
@@ -346,16 +350,14 @@ def _conform(path: Path, raw: pd.DataFrame) -> pd.DataFrame:
     for column in COLUMNS:
         if column.name in raw.columns and column.dtype != TEXT:
             raw[column.name] = _READERS[column.dtype](path, raw[column.name], column.name)
-    for name in raw.columns:
-        if name.startswith(ACTIVATION):
-            raw[name] = _activation(path, raw[name], name)
     return conform(raw)
 
 
-def _activation(path: Path, values: pd.Series, name: str) -> pd.Series:
-    if is_numeric_dtype(values):
-        return values.astype(np.float64)
-    return _number(path, values.astype(TEXT), name).astype(np.float64)
+def _as_numbers(path: Path, activations: pd.DataFrame) -> pd.DataFrame:
+    """Activations as float64; UserError for one that is no number."""
+    text = [str(name) for name in activations if not is_numeric_dtype(activations[name])]
+    read = {name: _number(path, activations[name].astype(TEXT), name) for name in text}
+    return activations.assign(**read).astype(np.float64)
 
 
 def _check_values(path: Path, frame: pd.DataFrame, score_column: str) -> None:

@@ -22,7 +22,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import open_clip
+import requests
 import torch
+from huggingface_hub import constants
 from open_clip.convert import convert_state_dict
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL.Image import Image
@@ -37,6 +39,8 @@ SAFETENSORS = ".safetensors"
 TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
 #: digits of a hash that are shown to people
 SHOWN_DIGITS = 12
+#: seconds that a hub of weights has to answer, before its weights are looked for in its cache only
+REACH_SECONDS = 3.0
 
 Tokenizer = Callable[[Sequence[str]], torch.Tensor]
 Transform = Callable[[Image], torch.Tensor]
@@ -89,8 +93,8 @@ def load_model(
     """Load a model with the weights of a tag or of a file, or with random weights from ``seed``.
 
     ``device`` is ``auto`` (CUDA if there is one, else the CPU) or a name that torch knows. Raises
-    UserError for an unknown model, tag or device, for a checkpoint that does not fit or is not plain
-    tensors, and for weights that are neither here nor can be downloaded.
+    UserError for an unknown model, tag or device, for a checkpoint that does not fit, is not plain
+    tensors or holds NaN, and for weights that are neither here nor can be downloaded.
     """
     chosen = choose_device(device)
     if pretrained is not None and checkpoint is not None:
@@ -98,8 +102,21 @@ def load_model(
             f"--pretrained {pretrained} and --checkpoint {checkpoint} both name weights; give one of them"
         )
     if name == DEMO:
-        return _load_demo(pretrained, checkpoint, chosen)
-    return _load_named(name, pretrained, checkpoint, seed, chosen)
+        loaded = _load_demo(pretrained, checkpoint, chosen)
+    else:
+        loaded = _load_named(name, pretrained, checkpoint, seed, chosen)
+    if checkpoint is not None:
+        _refuse_not_finite(loaded.model, checkpoint)
+    return loaded
+
+
+def _refuse_not_finite(model: torch.nn.Module, path: Path) -> None:
+    for key, tensor in model.state_dict().items():
+        if not tensor.isfinite().all():
+            raise UserError(
+                f"the weights in {path} are damaged: {key} holds values that are not finite; "
+                "use another checkpoint"
+            )
 
 
 def choose_device(device: str) -> torch.device:
@@ -194,9 +211,10 @@ def _near(name: str, names: Sequence[str]) -> str:
 def _create(name: str, pretrained: str | None) -> torch.nn.Module:
     tag = open_clip.get_pretrained_cfg(name, pretrained) if pretrained else {}
     try:
-        model: torch.nn.Module = open_clip.create_model(
-            name, pretrained, force_quick_gelu=bool(tag.get("quick_gelu")), pretrained_text=False
-        )
+        with _cache_only_if_out_of_reach() if "hf_hub" in tag else nullcontext():
+            model: torch.nn.Module = open_clip.create_model(
+                name, pretrained, force_quick_gelu=bool(tag.get("quick_gelu")), pretrained_text=False
+            )
     except (RuntimeError, OSError) as error:
         if pretrained is None:
             raise
@@ -205,6 +223,30 @@ def _create(name: str, pretrained: str | None) -> torch.nn.Module:
             "connect it to the network, or copy a checkpoint here and give it with --checkpoint FILE"
         ) from error
     return model
+
+
+@contextmanager
+def _cache_only_if_out_of_reach() -> Iterator[None]:
+    """Let the hub's client look into its cache only where the hub cannot be reached.
+
+    It would try again and again otherwise, for most of a minute.
+    """
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not _in_reach(constants.ENDPOINT)
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _in_reach(address: str) -> bool:
+    try:
+        requests.head(address, timeout=REACH_SECONDS)
+    except requests.exceptions.SSLError:
+        return True
+    except requests.RequestException:
+        return False
+    return True
 
 
 @contextmanager

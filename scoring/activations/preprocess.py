@@ -43,12 +43,16 @@ def squash(image: Image.Image, side: int) -> Image.Image:
 
 
 def _squash_transform(loaded: LoadedModel) -> Callable[[Image.Image], torch.Tensor]:
-    mean = np.array(loaded.mean, np.float32)
-    std = np.array(loaded.std, np.float32)
+    mean = np.array(loaded.mean, np.float32)[:, None, None]
+    std = np.array(loaded.std, np.float32)[:, None, None]
 
     def apply(image: Image.Image) -> torch.Tensor:
-        pixels = np.asarray(squash(image, loaded.image_size), np.float32) / 255
-        return torch.from_numpy(((pixels - mean) / std).transpose(2, 0, 1).copy())
+        pixels = np.asarray(squash(image, loaded.image_size)).transpose(2, 0, 1)
+        values = np.ascontiguousarray(pixels).astype(np.float32)
+        values /= 255
+        values -= mean
+        values /= std
+        return torch.from_numpy(values)
 
     return apply
 

@@ -108,15 +108,11 @@ class ActivationStore:
         self, series: Series, image_sha256s: Sequence[str], activations: npt.NDArray[np.float32]
     ) -> None:
         """Write rows (n, units) of images that were set aside by ``reserve``; NaN is refused."""
-        if not np.isfinite(activations).all():
-            raise UserError(
-                f"{series.model} gives values that are not finite at {series.layer}; its weights are damaged"
-            )
-        group = self._root("r+")[series.key]
-        index = {sha: row for row, sha in enumerate(_hex_hashes(group))}
-        rows = np.array([index[sha] for sha in image_sha256s])
-        order = np.argsort(rows)
-        _array(group, "activations").oindex[rows[order]] = activations[order]
+        self.writer(series).write(image_sha256s, activations)
+
+    def writer(self, series: Series) -> SeriesWriter:
+        """Give what writes to the rows that a series has now, which finds them quickly."""
+        return SeriesWriter(series, self._root("r+")[series.key])
 
     def missing(self, series: Series, image_sha256s: Sequence[str]) -> list[str]:
         """Name the images, each once and in order, whose activations are still to be computed."""
@@ -151,6 +147,29 @@ class ActivationStore:
         raise UserError(
             f"the store {self.path} holds no activations of {asked or 'any image'}, but of "
             f"{has or 'nothing'}; extract them with: python manage.py activations extract"
+        )
+
+    def whole_hash(self, begin: str) -> str:
+        """Find the one model whose weights' hash has this beginning; UserError if none or several have."""
+        held = {one.weights_hash: one.model for one in self.series()}
+        fit = [one for one in held if one.startswith(begin.lower())]
+        if len(fit) == 1:
+            return fit[0]
+        shown = "; ".join(f"{one[:12]}, {held[one]}" for one in sorted(fit or held)) or "none"
+        how_many = "more than one model" if fit else "no model"
+        raise UserError(
+            f"the store {self.path} holds {how_many} whose weights' hash begins with {begin!r}, of {shown}; "
+            "give the first digits of one of them"
+        )
+
+    def sizes(self, series: Series) -> tuple[int, int, int]:
+        """Count a series' rows, those of them that are computed, and its units."""
+        group = self._root("r")[series.key]
+        hashes = _hex_hashes(group)
+        return (
+            len(hashes),
+            len(hashes) - len(self.missing(series, hashes)),
+            _array(group, "activations").shape[1],
         )
 
     def read(
@@ -217,6 +236,26 @@ class ActivationStore:
                 f"the store {self.path} holds {series.key} made with another {' and '.join(differing)}; "
                 "use the same settings, or another store with --out"
             )
+
+
+class SeriesWriter:
+    """Writes rows of one series; see ``ActivationStore.writer``."""
+
+    def __init__(self, series: Series, group: Any) -> None:
+        self._series = series
+        self._array = _array(group, "activations")
+        self._rows = {sha: row for row, sha in enumerate(_hex_hashes(group))}
+
+    def write(self, image_sha256s: Sequence[str], activations: npt.NDArray[np.float32]) -> None:
+        """Write rows (n, units) of images that were set aside by ``reserve``; NaN is refused."""
+        if not np.isfinite(activations).all():
+            raise UserError(
+                f"{self._series.model} gives values that are not finite at {self._series.layer}; "
+                "its weights are damaged"
+            )
+        rows = np.array([self._rows[sha] for sha in image_sha256s])
+        order = np.argsort(rows)
+        self._array.oindex[rows[order]] = activations[order]
 
 
 def _whole(root: Any, key: str) -> bool:

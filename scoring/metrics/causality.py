@@ -10,6 +10,7 @@ from scoring.statistics import Floats, Integers
 NOT_MEASURED = "not_measured_it_needs_images_and_a_model"
 FEW_IMAGES = "fewer_than_2_images_with_a_measured_effect_on_a_side"
 NO_CONTROLS = "no_control_channels"
+NOT_THIS_UNIT = "unit_not_measured"
 
 
 def causality(sample: Sample) -> Result:
@@ -28,7 +29,8 @@ def causality(sample: Sample) -> Result:
     if not alone:
         for concept in np.flatnonzero(~few):
             value[concept] = _above_controls(sample, sample.causal, int(concept), measured)
-    return result(value, {FEW_IMAGES: few[:, None], NO_CONTROLS: np.full((1, 1), alone)})
+    missing = {FEW_IMAGES: few[:, None], NO_CONTROLS: np.full((1, 1), alone)}
+    return result(value, missing | {NOT_THIS_UNIT: np.isnan(value)})
 
 
 def measured_sources(sample: Sample) -> Integers:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from scoring.metrics.sample import CONSTANT, Flags, Metric, Result, Sample, result
+from scoring.metrics.sample import CONSTANT, Metric, Result, Sample, result
 from scoring.metrics.selectivity import constant
-from scoring.statistics import Floats, Integers, midranks
+from scoring.statistics import Floats, Integers, group_midranks, members, midranks
 
 #: fewest sources of a concept in a condition that a rank correlation is taken of
 FEWEST = 8
@@ -29,13 +27,12 @@ def human_consistency(sample: Sample) -> Result:
     with one activation everywhere.
     """
     mean, number = np.zeros((2, sample.concepts, sample.columns))
-    few = np.ones(sample.concepts, bool)
-    for concept, condition, sources in _cells(sample):
-        few[concept] = False
-        rho = _correlation(sample, condition, sources)
+    for condition in range(sample.conditions):
+        rho = _correlations(sample, condition)
         there = ~np.isnan(rho)
-        mean[concept] += np.where(there, np.arctanh(np.where(there, rho, 0)), 0)
-        number[concept] += there
+        mean += np.where(there, np.arctanh(np.where(there, rho, 0)), 0)
+        number += there
+    few = counted_cells(sample) == 0
     varies = number > 0
     value = np.tanh(mean / np.maximum(number, 1)) / _root(sample.reliability)
     unreliable = np.full((1, 1), not sample.reliability > 0)
@@ -47,36 +44,47 @@ def human_consistency(sample: Sample) -> Result:
 
 def counted_cells(sample: Sample) -> Integers:
     """Count for each concept (C,) the conditions that have enough sources with an answer."""
-    return np.bincount([concept for concept, _, _ in _cells(sample)], minlength=sample.concepts)
-
-
-def _cells(sample: Sample) -> Iterator[tuple[int, int, Integers]]:
-    """Yield concept, condition and the sources that were answered, where there are enough of them."""
+    found = np.zeros(sample.concepts, np.intp)
     for condition in range(sample.conditions):
-        answered = sample.present(condition) & ~np.isnan(sample.recognition[condition])
-        for concept in range(sample.concepts):
-            sources = np.flatnonzero(answered & (sample.concept == concept))
-            if sources.size >= FEWEST:
-                yield concept, condition, sources
+        found[np.unique(sample.concept[_counted(sample, condition)])] += 1
+    return found
 
 
-def _correlation(sample: Sample, condition: int, sources: Integers) -> Floats:
-    """Spearman's correlation (m,) over some sources, each counted its times; NaN where a side is constant."""
-    times = sample.times[sources]
-    half = times.sum(axis=0) / 2
-    ours = midranks(sample.activation[condition][sources], times) - half
-    theirs = midranks(sample.recognition[condition][sources][:, None], times) - half
+def _counted(sample: Sample, condition: int) -> Integers:
+    """The sources that were answered in a condition, of the concepts that have enough of them."""
+    answered = np.flatnonzero(sample.present(condition) & ~np.isnan(sample.recognition[condition]))
+    number = np.bincount(sample.concept[answered], minlength=sample.concepts)
+    return answered[number[sample.concept[answered]] >= FEWEST]
+
+
+def _correlations(sample: Sample, condition: int) -> Floats:
+    """Spearman's correlation (C, m) in a condition over each concept's sources, each counted its times.
+
+    NaN for a concept without enough sources, and where its activation or its recognition does not vary.
+    """
+    sources = _counted(sample, condition)
+    concept, times = sample.concept[sources], sample.times[sources]
+    once = np.ones((len(sources), 1))
+    order = midranks(sample.recognition[condition][sources, None], once)
+    theirs = group_midranks(order, times, concept, sample.concepts)
+    if sample.ranks is None:
+        order = midranks(sample.activation[condition][sources], once)
+    else:
+        order = sample.ranks[condition][sources]
+    ours = group_midranks(order, times, concept, sample.concepts)
+    member = members(concept, sample.concepts)
     weighted = times * ours
-    product = (weighted * theirs).sum(axis=0)
-    spread = (weighted * ours).sum(axis=0) * (times * theirs**2).sum(axis=0)
-    rho = np.divide(product, np.sqrt(spread), out=np.full(sample.columns, np.nan), where=spread > 0)
-    most = _largest(sources.size)
+    product, spread = member @ (weighted * theirs), member @ (weighted * ours)
+    spread = spread * (member @ (times * theirs**2))
+    rho = np.divide(product, np.sqrt(spread), out=np.full(product.shape, np.nan), where=spread > 0)
+    most = _largest(np.bincount(concept, minlength=sample.concepts))[:, None]
     return np.asarray(np.clip(rho, -most, most))
 
 
-def _largest(n: int) -> float:
+def _largest(n: Integers) -> Floats:
     """Halfway between 1 and the next largest rank correlation of n things, 1 - 12/(n³ - n)."""
-    return 1 - 6 / (n**3 - n)
+    size = np.maximum(n, 2)
+    return np.asarray(1 - 6 / (size**3 - size))
 
 
 def _root(reliability: float) -> float:
@@ -96,5 +104,3 @@ METRIC = Metric(
         "Psychology 15(1), 72-101"
     ),
 )
-
-__all__ = ["FEWEST", "METRIC", "Flags", "counted_cells", "human_consistency"]

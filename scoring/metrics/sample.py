@@ -6,7 +6,7 @@ one column instead of m. S is the number of sources, K of conditions (the first 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,6 +97,15 @@ def result(value: Floats, undefined: Mapping[str, Flags]) -> Result:
     masks = {why: np.broadcast_to(mask, value.shape) for why, mask in undefined.items()}
     missing = np.logical_or.reduce([np.zeros(value.shape, bool), *masks.values()])
     return Result(np.where(missing, np.nan, value), masks)
+
+
+def joined(parts: Sequence[Result]) -> Result:
+    """Put the columns of several results beside each other; all have the same reasons."""
+    reasons = parts[0].undefined
+    return Result(
+        np.concatenate([part.value for part in parts], axis=1),
+        {why: np.concatenate([part.undefined[why] for part in parts], axis=1) for why in reasons},
+    )
 
 
 @dataclass(frozen=True)

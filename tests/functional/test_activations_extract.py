@@ -115,6 +115,42 @@ def test_batch_size_and_the_models_own_preprocessing(manifest: Path, tmp_path: P
     assert not np.array_equal(one, other)
 
 
+def test_several_layers_in_one_go_and_what_the_store_holds(manifest: Path, tmp_path: Path) -> None:
+    store, count = tmp_path / "a.zarr", len(images(manifest))
+    one, other = "visual.layer2.0.act3", "visual.layer4.0.act3"
+    run_json("activations", "extract", manifest, "--out", store, "--layer", one)
+    both = ("--layer", one, "--layer", "image_block_4/0/Relu_2")
+    done = run_json("activations", "extract", manifest, "--out", store, *both)
+    assert "layer" not in done
+    assert (done["images"], done["preprocess"]) == (count, "squash")
+    assert done["layers"] == [
+        {"layer": one, "units": 128, "computed": 0, "already_there": count},
+        {"layer": other, "units": 512, "computed": count, "already_there": 0},
+    ]
+    held = run_json("activations", "list", store)
+    assert [(each["layer"], each["images"], each["computed"], each["units"]) for each in held["series"]] == [
+        (one, count, count, 128),
+        (other, count, count, 512),
+    ]
+    label = held["series"][0]["model"]
+    assert run("activations", "list", store) == (
+        f"{store}: 2 series\n"
+        f"  {label}: {one}, squash, float32; {count} of {count} images computed, 128 units\n"
+        f"  {label}: {other}, squash, float32; {count} of {count} images computed, 512 units\n"
+    )
+    said = run("activations", "extract", manifest, "--out", store, *both).splitlines()
+    assert said[0].startswith(
+        f"{store}: 0 of {count} images computed, {count} there already; 128 units of {one}"
+    )
+    assert len(said) == 2
+
+
+def test_listing_what_is_no_store(tmp_path: Path) -> None:
+    assert error_of("activations", "list", tmp_path / "none").startswith(
+        f"{tmp_path / 'none'} is no store of activations; name another folder"
+    )
+
+
 def test_killed_and_taken_up_again(manifest: Path, tmp_path: Path) -> None:
     whole, cut = ActivationStore(tmp_path / "whole.zarr"), ActivationStore(tmp_path / "cut.zarr")
     run_json("activations", "extract", manifest, "--out", whole.path, "--batch-size", 1)
@@ -150,6 +186,16 @@ def test_choose_writes_the_published_form(manifest: Path, tmp_path: Path) -> Non
     assert [unit["concept"] for unit in summary["units"]] == ["blue thing", "red thing"]
     assert [unit["n_concept"] for unit in summary["units"]] == [EACH * 2] * 2
     assert set(json.loads(out.read_text()).values()) == {"red thing", "blue thing"}
+
+
+def test_choosing_by_the_beginning_of_the_weights_hash(manifest: Path, tmp_path: Path) -> None:
+    store, out = tmp_path / "a.zarr", tmp_path / "map.json"
+    weights = run_json("activations", "extract", manifest, "--out", store)["weights_hash"]
+    choose = ("activations", "choose", manifest, "--store", store, "--out", out, "--weights")
+    assert run_json(*choose, weights[:6].upper())["weights_hash"] == weights
+    assert error_of(*choose, "xyz", "--force").startswith(
+        f"the store {store} holds no model whose weights' hash begins with 'xyz', of {weights[:12]}, "
+    )
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_reads_the_published_form(tmp_path: Path) -> None:
     assert frame["response_clean"].tolist() == ["null,NA", "a,b", "a,b", "cat"]
     assert frame["activation_7"].tolist()[0] == 1e-05
     assert pd.isna(frame["activation_7"].iloc[1])
-    assert frame.attrs["channels"] == [7, 89]
+    assert channels(list(frame.columns)) == [7, 89]
 
 
 def test_prolific_ids_are_replaced_at_once(tmp_path: Path) -> None:

@@ -1,14 +1,26 @@
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import constants
+from safetensors import safe_open
 from safetensors.torch import save_file
 
-from scoring.activations.model import LoadedModel, load_model, text_embeddings, weights_hash
+from scoring.activations import demo_model
+from scoring.activations.model import (
+    LoadedModel,
+    _cache_only_if_out_of_reach,
+    load_model,
+    text_embeddings,
+    weights_hash,
+)
 from stimuli.errors import UserError
 
 pytestmark = pytest.mark.model
@@ -100,6 +112,36 @@ def test_a_checkpoint_without_tensors(tmp_path: Path) -> None:
     assert str(caught.value) == (f"{path} holds no state dict; save the model's state_dict() as safetensors")
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_checkpoint_of_values_that_are_not_finite(
+    random_rn50: LoadedModel, tmp_path: Path, value: float
+) -> None:
+    path, state = tmp_path / "bad.safetensors", dict(random_rn50.model.state_dict())
+    key = "visual.layer1.0.conv2.weight"
+    state[key] = state[key].clone()
+    state[key][0, 0, 0, 0] = value
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
+    with pytest.raises(UserError) as caught:
+        load_model(TINY, device="cpu", checkpoint=path)
+    assert str(caught.value) == (
+        f"the weights in {path} are damaged: {key} holds values that are not finite; use another checkpoint"
+    )
+
+
+def test_a_checkpoint_of_the_embedded_model_that_is_not_finite(tmp_path: Path) -> None:
+    path = tmp_path / "bad.safetensors"
+    with safe_open(demo_model.WEIGHTS_FILE, framework="pt") as file:
+        state, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
+    state["visual.conv1.weight"].fill_(float("nan"))
+    save_file(state, path, metadata)
+    with pytest.raises(UserError) as caught:
+        load_model(device="cpu", checkpoint=path)
+    assert str(caught.value) == (
+        f"the weights in {path} are damaged: visual.conv1.weight holds values that are not finite; "
+        "use another checkpoint"
+    )
+
+
 def test_a_file_that_is_no_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "weights.npz"
     with pytest.raises(UserError) as caught:
@@ -177,6 +219,25 @@ def test_weights_that_cannot_be_had_without_a_network(tmp_path: Path) -> None:
         "network, or copy a checkpoint here and give it with --checkpoint FILE"
     )
     assert done.stderr == ""
+
+
+def test_a_hub_that_cannot_be_reached_is_not_asked_for_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{port}")
+    with _cache_only_if_out_of_reach():
+        assert constants.HF_HUB_OFFLINE
+    assert not constants.HF_HUB_OFFLINE
+
+
+def test_a_hub_that_answers_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        with _cache_only_if_out_of_reach():
+            assert not constants.HF_HUB_OFFLINE
+        thread.join()
 
 
 def test_the_hash_sees_names_shapes_and_values() -> None:

@@ -135,6 +135,48 @@ def test_asking_without_saying_which(store: ActivationStore) -> None:
     )
 
 
+@pytest.mark.parametrize(("begin", "whole"), [("ab1", "ab12" * 16), ("AB34", "ab34" * 16)])
+def test_a_model_is_found_by_the_beginning_of_its_hash(
+    store: ActivationStore, begin: str, whole: str
+) -> None:
+    for weights in ("ab12" * 16, "ab34" * 16):
+        for layer in ("visual.layer3.0.act3", "visual.layer4.0.act3"):
+            filled(store, replace(SERIES, weights_hash=weights, layer=layer), hashes(1))
+    assert store.whole_hash(begin) == whole
+
+
+def test_a_beginning_that_fits_no_model_or_several(store: ActivationStore) -> None:
+    with pytest.raises(UserError) as caught:
+        store.whole_hash("ab")
+    assert str(caught.value) == (
+        f"the store {store.path} holds no model whose weights' hash begins with 'ab', of none; "
+        "give the first digits of one of them"
+    )
+    for weights in ("ab12" * 16, "ab34" * 16):
+        filled(store, replace(SERIES, weights_hash=weights), hashes(1))
+    with pytest.raises(UserError) as caught:
+        store.whole_hash("ab")
+    assert str(caught.value) == (
+        f"the store {store.path} holds more than one model whose weights' hash begins with 'ab', of "
+        "ab12ab12ab12, a model; ab34ab34ab34, a model; give the first digits of one of them"
+    )
+
+
+def test_sizes_count_what_is_computed(store: ActivationStore) -> None:
+    filled(store, SERIES, hashes(3))
+    store.reserve(SERIES, hashes(5), UNITS)
+    assert store.sizes(SERIES) == (5, 3, UNITS)
+
+
+def test_a_writer_writes_what_was_set_aside_before(store: ActivationStore) -> None:
+    store.reserve(SERIES, hashes(5), UNITS)
+    writer = store.writer(SERIES)
+    writer.write(hashes(2, start=3)[::-1], values(2))
+    writer.write(hashes(3), values(3, seed=1))
+    expected = np.concatenate([values(3, seed=1), values(2)[::-1]])
+    assert np.array_equal(store.read(hashes(5)), expected)
+
+
 def test_one_key_made_in_another_precision(store: ActivationStore) -> None:
     filled(store, SERIES, hashes(1))
     with pytest.raises(UserError) as caught:

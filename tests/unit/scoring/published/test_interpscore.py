@@ -49,7 +49,7 @@ def test_the_columns_of_the_results(frame: pd.DataFrame) -> None:
 
 
 def test_each_column_of_the_results_is_documented() -> None:
-    page = (Path(__file__).parents[4] / "docs" / "score.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[4] / "docs" / "published-method.md").read_text(encoding="utf-8")
     stems = {re.sub(r"^(R|H|SRH|C|InterpScore)_(?=low|high|null)", "S_", name) for name in RESULT_COLUMNS}
     assert sorted(name for name in stems if f"`{name}`" not in page and f"**{name}**" not in page) == [
         "Concept",

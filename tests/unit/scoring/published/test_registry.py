@@ -38,7 +38,7 @@ def test_each_lies_within_its_bounds_and_has_one_value_a_draw(metric: Metric) ->
 
 @EVERY
 def test_each_is_documented(metric: Metric) -> None:
-    page = (Path(__file__).parents[4] / "docs" / "score.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[4] / "docs" / "published-method.md").read_text(encoding="utf-8")
     assert f"**{metric.symbol}**" in page
     assert metric.citation
     assert metric.unit_of_analysis
