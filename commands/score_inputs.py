@@ -23,6 +23,7 @@ from stimuli.manifest import Stimulus
 
 if TYPE_CHECKING:
     from scoring.activations.model import LoadedModel
+    from scoring.activations.store import ActivationStore, Series
     from scoring.causal_effects import CausalEffects
 
 #: fewest bytes of a key for pseudonyms
@@ -100,19 +101,18 @@ def _exclusions(frame: pd.DataFrame) -> tuple[str, ...]:
     return (f"{excluded} rows are marked as excluded and left out.",) if excluded else ()
 
 
-def trials_of_study(
-    pairs: Sequence[Pair] | None, loaded: LoadedModel | None, options: dict[str, Any]
-) -> Trials:
-    """Take a study's rows and stimuli, with activations from the store and roles from its definition."""
+def rows_of_study(name: str) -> Trials:
+    """Take a study's judged answers, all its test stimuli, and the roles of its levels; no activations yet.
+
+    Raises UserError if there is no such study, or nobody has answered a test trial.
+    """
     from commands.database import study_database
     from experiment_server.services.identities import vault_of
     from experiment_server.settings import load_settings
     from exports.stimulus_tables import study_stimuli
     from exports.studies import load_study
     from exports.trial_tables import study_roles, study_trials
-    from scoring.activations.store import ActivationStore
 
-    name = options["study"]
     settings = load_settings()
     with study_database(settings) as engine:
         answered = study_trials(engine, name, vault_of(settings))
@@ -121,28 +121,41 @@ def trials_of_study(
     frame = answered[answered["trial_category"].eq(EXPERIMENT)].reset_index(drop=True)
     if frame.empty:
         raise UserError(f"nobody has answered a test trial of the study {name}; collect responses first")
-    store = ActivationStore(options["store"])
-    series = store.find(options["layer"], options["preprocess"], loaded.weights_hash if loaded else None)
-    options.update(layer=series.layer, preprocess=series.preprocess)
-    shown = stimuli[stimuli["kind"].eq("test")].reset_index(drop=True)
-    every = store.read_series(series, shown["image_sha256"].tolist())
-    units = tuple(range(every.shape[1]))
-    if pairs is not None:
-        _check_channels(pairs, len(units))
-        check_concepts(counted_rows(frame, f"the study {name}"), pairs, f"the study {name}")
     return Trials(
         frame=frame,
         origin=f"the study {name}",
-        units=units,
         clean=_levels(roles, "clean")[0],
         invariant=_levels(roles, "invariant"),
         adversarial=_levels(roles, "adversarial"),
         dreams=_levels(roles, "dream"),
-        weights=series.model,
         notes=_exclusions(frame),
-        stimuli=shown,
-        activation=every.astype(np.float64),
+        stimuli=stimuli[stimuli["kind"].eq("test")].reset_index(drop=True),
     )
+
+
+def with_series(trials: Trials, store: ActivationStore, series: Series) -> Trials:
+    """Give a study's stimuli the activations of one series of a store, all its units."""
+    if trials.stimuli is None:
+        raise ValueError("only a study's stimuli are found in a store")
+    values = store.read_series(series, trials.stimuli["image_sha256"].tolist()).astype(np.float64)
+    return replace(trials, units=tuple(range(values.shape[1])), activation=values, weights=series.model)
+
+
+def trials_of_study(
+    pairs: Sequence[Pair] | None, loaded: LoadedModel | None, options: dict[str, Any]
+) -> Trials:
+    """Take a study's rows and stimuli, with activations from the store."""
+    from scoring.activations.store import ActivationStore
+
+    rows = rows_of_study(options["study"])
+    store = ActivationStore(options["store"])
+    series = store.find(options["layer"], options["preprocess"], loaded.weights_hash if loaded else None)
+    options.update(layer=series.layer, preprocess=series.preprocess)
+    trials = with_series(rows, store, series)
+    if pairs is not None:
+        _check_channels(pairs, len(trials.units))
+        check_concepts(counted_rows(trials.frame, trials.origin), pairs, trials.origin)
+    return trials
 
 
 def _check_channels(pairs: Sequence[Pair], count: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.cells import Cells
+from scoring.matched_controls import matched_controls
 from scoring.metrics.sample import Causal, Sample
 from scoring.statistics import Floats, Integers, bootstrap_counts, midranks, permutations_within
 
@@ -45,32 +46,14 @@ def measured(cells: Cells, effects: CausalEffects, controls: int = CONTROLS) -> 
         found = effects.effect[row == source].mean(axis=0, dtype=np.float64)
         there = found[np.ix_(column[column >= 0], concept[concept >= 0])].T
         laid[np.ix_(concept >= 0, [source], column >= 0)] = there[:, None]
-    return Measured(laid, _matched(effects, column, controls))
+    mean = np.where(column >= 0, effects.mean_activation[np.maximum(column, 0)], 0.0)
+    return Measured(laid, matched_controls(mean, np.arange(len(cells.units)), controls))
 
 
 def _index(into: Sequence[object], names: Sequence[object]) -> Integers:
     """Where each name stands in a list; -1 where it does not."""
     place = {name: at for at, name in enumerate(into)}
     return np.array([place.get(name, -1) for name in names], dtype=np.intp)
-
-
-def _matched(effects: CausalEffects, column: Integers, controls: int) -> Integers:
-    """The nearest units in mean activation (U, n): as many below as above in rank, where there are."""
-    active = np.flatnonzero((column >= 0) & (effects.mean_activation[np.maximum(column, 0)] > 0))
-    return _nearest(effects.mean_activation[np.maximum(column, 0)], active, controls)
-
-
-def _nearest(mean: Floats, active: Integers, controls: int) -> Integers:
-    """For each unit the active units nearest to it in the order of their means, itself left out."""
-    ranked = active[np.argsort(mean[active], kind="stable")]
-    number = min(controls, max(ranked.size - 1, 0))
-    found = np.empty((mean.size, number), np.intp)
-    for unit in range(mean.size):
-        others = ranked[ranked != unit]
-        place = int(np.searchsorted(mean[others], mean[unit]))
-        first = min(max(place - number // 2, 0), others.size - number)
-        found[unit] = others[first : first + number]
-    return found
 
 
 def bootstrap(cells: Cells, draws: int, rng: np.random.Generator) -> Floats:

@@ -17,10 +17,10 @@ import numpy as np
 from scoring.cells import Cells
 from scoring.composite import composite, composite_of_draws
 from scoring.draws import Measured, Sampler, bootstrap, exchanges
-from scoring.intervals import Ends, dominance_ends, draws_at_bound, percentile_ends
+from scoring.intervals import Ends, around, dominance_ends, draws_at_bound, percentile_ends
 from scoring.metrics.registry import COMPONENTS, METRICS
 from scoring.metrics.sample import Metric, Result, Sample, joined
-from scoring.reliability import reliability
+from scoring.reliability import reliability, reliability_ends
 from scoring.statistics import Floats, Integers, mann_whitney_p
 from stimuli.errors import UserError
 
@@ -28,6 +28,8 @@ from stimuli.errors import UserError
 CHUNK = 256
 #: draws looked at together, so that they stay in the processor's cache
 DRAWS_AT_ONCE = 250
+#: draws of the reliability's interval, which decides whether H is there and so does not depend on options
+RELIABILITY_DRAWS = 1000
 #: draws of the best of all units
 BEST_OF_DRAWS = 100
 #: retention is given where the lower bound of e_S exceeds this
@@ -105,9 +107,17 @@ class Scoring:
         return reliability(self.cells) if self.given_reliability is None else self.given_reliability
 
     @cached_property
+    def reliability_ends(self) -> tuple[float, float]:
+        """Its interval over sources; one that was given has none."""
+        if self.given_reliability is not None:
+            return (float("nan"), float("nan"))
+        return reliability_ends(self.cells, bootstrap(self.cells, RELIABILITY_DRAWS, self._rng(5)))
+
+    @cached_property
     def sampler(self) -> Sampler:
-        """What makes the samples."""
-        return Sampler(self.cells, self.reliability, self.measured)
+        """What makes the samples. Reliability that is not surely above 0 counts as none."""
+        unsure = self.given_reliability is None and not self.reliability_ends[0] > 0
+        return Sampler(self.cells, float("nan") if unsure else self.reliability, self.measured)
 
     @cached_property
     def times(self) -> list[Floats]:
@@ -174,7 +184,8 @@ class Scoring:
         for symbol, metric in self.metrics.items():
             ends[symbol], unsure[symbol] = self._ends(metric, sample, value[symbol], draws[symbol])
         draws |= {"E": composite_of_draws(unsure, value, self.weights)}
-        ends["E"] = percentile_ends(self.observed.composite[:, unit], draws["E"])
+        whole = self.observed.composite[:, unit]
+        ends["E"] = around(whole, percentile_ends(whole, draws["E"]))
         ends["retention"] = self._retention(value, unsure, ends["S"].low)
         return Drawn(ends, draws, self._null(unit, value) if with_null else {})
 

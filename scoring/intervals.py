@@ -33,6 +33,11 @@ def percentile_ends(value: Floats, draws: Floats, confidence: float = CONFIDENCE
     return Ends(ends[0], ends[1], np.where(usable, PERCENTILE, ""), undefined)
 
 
+def around(value: Floats, ends: Ends) -> Ends:
+    """Widen intervals that do not hold their own value, as one-sided bounds in a composite can make them."""
+    return ends._replace(low=np.minimum(ends.low, value), high=np.maximum(ends.high, value))
+
+
 def dominance_ends(value: Floats, draws: Floats, sources: Integers, confidence: float = CONFIDENCE) -> Ends:
     """Ends of 2P - 1 from its bootstrap: e ± t·SE on the scale of atanh, or a one-sided bound at -1 and 1.
 

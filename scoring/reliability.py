@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from scoring.cells import Cells
-from scoring.statistics import Floats
+from scoring.statistics import CONFIDENCE, Floats, Integers, central_interval, members
 
 
 def reliability(cells: Cells) -> float:
@@ -16,20 +18,55 @@ def reliability(cells: Cells) -> float:
     a concept's own is too noisy to divide by. NaN without a cell that has two such images, or where p does
     not vary in any cell.
     """
+    images = _images(cells)
+    once = np.ones((len(cells.sources), 1))
+    return float(_share(images, once)[0]) if images.noise.size else float("nan")
+
+
+def reliability_ends(cells: Cells, times: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The central part of the reliability when sources are drawn again, ``times`` (S, draws).
+
+    Where its lower end is not above 0, images may as well be recognised alike, and nothing should be divided
+    by its root. NaN ends where there is no reliability.
+    """
+    images = _images(cells)
+    if not images.noise.size:
+        return float("nan"), float("nan")
+    found = central_interval(_share(images, times), confidence)
+    return found.low, found.high
+
+
+class _Images(NamedTuple):
+    """The images (n,) with two responses or more: their source, cell, score, and the noise in it."""
+
+    source: Integers
+    cell: Integers
+    score: Floats
+    noise: Floats
+
+
+def _images(cells: Cells) -> _Images:
     rated = ~np.isnan(cells.variance) & ~np.isnan(cells.recognition)
     condition, source = np.nonzero(rated)
-    if not condition.size:
-        return float("nan")
+    number = condition * len(cells.concepts) + cells.concept[source]
+    cell = np.unique(number, return_inverse=True)[1].reshape(-1).astype(np.intp)
     noise = cells.variance[rated] / cells.responses[rated]
-    group = condition * len(cells.concepts) + cells.concept[source]
-    between = _pooled_variance(cells.recognition[rated], group)
-    return float(1 - noise.mean() / between) if between > 0 else float("nan")
+    return _Images(source.astype(np.intp), cell, cells.recognition[rated], noise)
 
 
-def _pooled_variance(values: Floats, group: np.ndarray) -> float:
-    """Variance within groups, each about its own mean; NaN without freedom."""
-    _, member = np.unique(group, return_inverse=True)
-    count = np.bincount(member)
-    residual = values - (np.bincount(member, values) / count)[member]
-    freedom = values.size - count.size
-    return float(residual @ residual / freedom) if freedom else float("nan")
+def _share(images: _Images, times: Floats) -> Floats:
+    """1 - noise / variance between images, (draws,); the variance within cells, each about its own mean.
+
+    A sample drawn again varies less than the one it is drawn from, by (n - 1)/n, which is made good.
+    """
+    drawn = times[images.source]
+    member = members(images.cell, int(images.cell.max()) + 1)
+    size = member @ drawn
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.where(size > 0, member @ (drawn * images.score[:, None]) / size, 0.0)
+        squares = (drawn * (images.score[:, None] - mean[images.cell]) ** 2).sum(axis=0)
+        freedom = member.sum(axis=1) - 1
+        lost = drawn.max() > 1
+        between = squares / (freedom * (freedom / (freedom + 1) if lost else 1)).sum()
+        noise = (drawn * images.noise[:, None]).sum(axis=0) / drawn.sum(axis=0)
+        return np.asarray(np.where(between > 0, 1 - noise / between, np.nan))

@@ -42,7 +42,8 @@ RESULT_COLUMNS: tuple[str, ...] = (
     *(f"{name}_null{end}" for name in ("InterpScore", *_NOISE) for end in ("", "_low", "_high")),
     *(f"{name}{end}" for name in ("E", "e_S", "e_C", "e_R", "e_H") for end in ("", "_low", "_high")),
     *("components", "Q_perm", "p_perm", "q_perm", "Q_ctrl", "n_ctrl", "p_max", "n_units"),
-    *("p_S", "q_S", "n_tests", "retention", "retention_low", "retention_high", "reliability"),
+    *("p_S", "q_S", "n_tests", "retention", "retention_low", "retention_high"),
+    *("reliability", "reliability_low", "reliability_high"),
     *("n_trials", "n_images", "n_sources", "n_other_sources", "n_conditions", "n_H_conditions"),
     *("n_C_images", "n_C_controls"),
     *(f"{name}_interval" for name in COMPONENTS),
@@ -206,6 +207,8 @@ class Table:
             "n_C_images": effects[self.concepts],
             "n_C_controls": 0 if measured is None else measured.matched.shape[1],
             "reliability": self.scoring.reliability,
+            "reliability_low": self.scoring.reliability_ends[0],
+            "reliability_high": self.scoring.reliability_ends[1],
         }
 
     def _notes(self) -> list[str]:
@@ -244,7 +247,7 @@ class Table:
 
     def _unreliable(self) -> list[str]:
         share = self.scoring.reliability
-        if not 0 < share < LOW_RELIABILITY:
+        if np.isnan(self.scoring.sampler.reliability) or share >= LOW_RELIABILITY:
             return []
         return [
             f"H: recognition has a reliability of only {share:.2f}; dividing by its root multiplies noise "

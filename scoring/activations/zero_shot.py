@@ -38,9 +38,11 @@ def classify(loaded: LoadedModel, pictures: Pictures, concepts: Sequence[str]) -
     return np.concatenate(answers)
 
 
-def concept_embeddings(loaded: LoadedModel, concepts: Sequence[str]) -> npt.NDArray[np.float32]:
+def concept_embeddings(
+    loaded: LoadedModel, concepts: Sequence[str], templates: Sequence[str] = TEMPLATES
+) -> npt.NDArray[np.float32]:
     """Embed concepts by their captions; returns (concepts, dimensions), each of length 1."""
-    per_template = [_unit_length(text_embeddings(loaded, [t.format(c) for c in concepts])) for t in TEMPLATES]
+    per_template = [_unit_length(text_embeddings(loaded, [t.format(c) for c in concepts])) for t in templates]
     return _unit_length(np.mean(per_template, axis=0))
 
 

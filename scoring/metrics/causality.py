@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scoring.metrics.sample import Causal, Flags, Metric, Result, Sample, result
+from scoring.metrics.sample import CONSTANT, Causal, Flags, Metric, Result, Sample, result
+from scoring.metrics.selectivity import constant
 from scoring.statistics import Floats, Integers
 
 NOT_MEASURED = "not_measured_it_needs_images_and_a_model"
@@ -18,7 +19,8 @@ def causality(sample: Sample) -> Result:
 
     The specific effect is the mean fall of the concept's logit, z(1) - z(0), over the concept's images minus
     that over the others'. Controls are the channels nearest in mean activation over all clean images. In
-    [-1, 1]. Undefined without measured effects, with fewer than two images on a side, without controls.
+    [-1, 1]. Undefined without measured effects, with fewer than two images on a side, without controls, and
+    for a unit with one activation everywhere.
     """
     shape = (sample.concepts, sample.columns)
     if sample.causal is None:
@@ -29,7 +31,11 @@ def causality(sample: Sample) -> Result:
     if not alone:
         for concept in np.flatnonzero(~few):
             value[concept] = _above_controls(sample, sample.causal, int(concept), measured)
-    missing = {FEW_IMAGES: few[:, None], NO_CONTROLS: np.full((1, 1), alone)}
+    missing = {
+        CONSTANT: constant(sample),
+        FEW_IMAGES: few[:, None],
+        NO_CONTROLS: np.full((1, 1), alone),
+    }
     return result(value, missing | {NOT_THIS_UNIT: np.isnan(value)})
 
 

@@ -23,7 +23,7 @@ def human_consistency(sample: Sample) -> Result:
     A condition counts if it has 8 sources with an answer; one in which either does not vary is left out. A
     perfect correlation, whose atanh is infinite, counts as halfway between it and the next one possible.
     Dividing by the root of the reliability undoes what the raters' noise takes away (Spearman 1904).
-    Undefined if no condition counts or varies, if recognition has no reliability above 0, and for a unit
+    Undefined if no condition counts or varies, if recognition has no reliability, and for a unit
     with one activation everywhere.
     """
     mean, number = np.zeros((2, sample.concepts, sample.columns))

@@ -1,0 +1,262 @@
+"""Several models or layers beside each other, each by the units that it offers for the concepts.
+
+A concept's unit is chosen in each series on sources that are not scored, so that none is flattered. All
+series are scored on the same images, answers and draws, so that their differences are paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from scoring.cells import Cells
+from scoring.composite import composite
+from scoring.draws import Sampler
+from scoring.effects import Scoring, Settings
+from scoring.intervals import Ends, around, percentile_ends
+from scoring.metrics.registry import METRICS
+from scoring.metrics.sample import Sample
+from scoring.statistics import Floats, midranks
+from scoring.units import Choice, choose_units
+from stimuli.errors import UserError
+
+#: the concept of the row that is the mean over all of them
+MEAN = "mean over concepts"
+
+#: fewest sources of a concept that are scored; with fewer, the best of many units is perfect by chance
+FEWEST_SOURCES = 8
+
+#: the components that a series of activations has; causality needs the model itself
+COMPONENTS = ("S", "R", "H")
+
+#: the columns of the comparison, in order
+COLUMNS: tuple[str, ...] = (
+    *("series", "model", "layer", "preprocess", "n_units", "Concept", "Neuron"),
+    *("InterpScore", "InterpScore_low", "InterpScore_high", "E", "E_low", "E_high", "e_S", "e_R", "e_H"),
+    *("difference", "difference_low", "difference_high", "p_difference"),
+    *("chosen_auroc", "n_chosen_on", "n_sources", "n_concepts", "reliability"),
+    *("resampled", "resamples", "seed", "weights", "Notes", "format_version"),
+)
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Series:
+    """One model's layer: its cells, all series having the same but for units, and what to call it."""
+
+    name: str
+    model: str
+    layer: str
+    preprocess: str
+    cells: Cells
+
+
+@dataclass
+class _Scored:
+    """A series with the units that were chosen for the concepts, in their order."""
+
+    series: Series
+    choices: Sequence[Choice]
+    scoring: Scoring
+    #: E (C, draws) of each concept's own unit, and its value (C,)
+    draws: Floats = field(default_factory=lambda: np.empty(0))
+    value: Floats = field(default_factory=lambda: np.empty(0))
+
+
+def compare(
+    series: Sequence[Series], chosen_on: Sequence[str], settings: Settings | None = None
+) -> pd.DataFrame:
+    """Compare series: a row for each of them and each concept, and one for the mean over concepts.
+
+    ``chosen_on`` names the sources that units are chosen on, by the AUROC of clean images; all others are
+    scored. ``difference`` is the series' InterpScore less that of the first series, with the interval of
+    the same draws of sources and a permutation p, the two series exchanged source by source. Columns:
+    ``COLUMNS``. Raises UserError if a concept has fewer than 8 sources to be scored, or none to choose on.
+    """
+    chosen = settings or Settings()
+    scored = [_scored(one, set(chosen_on), chosen) for one in series]
+    return pd.DataFrame([row for one in scored for row in _rows(one, scored[0])], columns=list(COLUMNS))
+
+
+def halves(cells: Cells, seed: int) -> list[str]:
+    """Draw half of each concept's sources, the smaller half if they are odd, to choose units on."""
+    rng = np.random.default_rng([seed, 3])
+    members = [np.flatnonzero(cells.concept == concept) for concept in range(len(cells.concepts))]
+    drawn = [rng.permutation(sources)[: sources.size // 2] for sources in members]
+    return [cells.sources[source] for source in np.concatenate(drawn)]
+
+
+def of_sources(cells: Cells, keep: Iterable[bool]) -> Cells:
+    """Keep some sources (S,) of cells; conditions and concepts stay."""
+    kept = np.array(list(keep), dtype=bool)
+    return replace(
+        cells,
+        sources=tuple(name for name, is_in in zip(cells.sources, kept, strict=True) if is_in),
+        concept=cells.concept[kept],
+        activation=cells.activation[:, kept],
+        recognition=cells.recognition[:, kept],
+        responses=cells.responses[:, kept],
+        variance=cells.variance[:, kept],
+    )
+
+
+def _scored(series: Series, chosen_on: set[str], settings: Settings) -> _Scored:
+    cells = series.cells
+    choosing = [name in chosen_on for name in cells.sources]
+    rest = of_sources(cells, [not chosen for chosen in choosing])
+    _refuse_few(rest)
+    choices = _choices(of_sources(cells, choosing), cells.concepts)
+    own = rest.of_units([cells.units[choice.unit] for choice in choices])
+    scoring = Scoring(own, settings, None, None, {symbol: METRICS[symbol] for symbol in COMPONENTS})
+    scoring.prepare()
+    found = _Scored(series, choices, scoring, value=np.diagonal(scoring.observed.composite))
+    if settings.resamples:
+        drawn = [scoring.draw(unit, with_null=False) for unit in range(len(choices))]
+        found.draws = np.stack([one.draws["E"][concept] for concept, one in enumerate(drawn)])
+    return found
+
+
+def _refuse_few(cells: Cells) -> None:
+    counts = np.bincount(cells.concept, minlength=len(cells.concepts))
+    if counts.min() < FEWEST_SOURCES:
+        concept = cells.concepts[int(counts.argmin())]
+        raise UserError(
+            f"{concept} has {counts.min()} sources left to be scored, and with fewer than {FEWEST_SOURCES} "
+            "the best of many units is perfect by chance; choose on fewer sources, or show more pictures"
+        )
+
+
+def _choices(cells: Cells, concepts: Sequence[str]) -> list[Choice]:
+    """Each concept's unit by the clean images of some sources, in the order of the concepts."""
+    there = cells.present[0]
+    names = [concepts[number] for number in cells.concept[there]]
+    return choose_units(cells.activation[0][there], names, list(concepts))
+
+
+def _rows(one: _Scored, first: _Scored) -> list[dict[str, object]]:
+    whole = np.vstack([one.draws, one.draws.mean(axis=0)]) if one.draws.size else np.empty((0, 0))
+    value = np.append(one.value, one.value.mean())
+    ends, differences = _ends(value, whole), _differences(one, first)
+    names = [*one.series.cells.concepts, MEAN]
+    return [
+        _shared(one)
+        | _effects(one, at)
+        | _interval(value[at], ends, at)
+        | differences[at]
+        | {"Concept": name}
+        for at, name in enumerate(names)
+    ]
+
+
+def _ends(value: Floats, draws: Floats) -> Ends | None:
+    return around(value, percentile_ends(value, draws)) if draws.size else None
+
+
+def _interval(value: float, ends: Ends | None, at: int) -> dict[str, object]:
+    low, high = (ends.low[at], ends.high[at]) if ends else (np.nan, np.nan)
+    found = {"": value, "_low": low, "_high": high}
+    return {f"E{end}": number for end, number in found.items()} | {
+        f"InterpScore{end}": (1 + number) / 2 for end, number in found.items()
+    }
+
+
+def _effects(one: _Scored, at: int) -> dict[str, object]:
+    """The unit, its components and how it was chosen; for the mean over concepts, means."""
+    values = {symbol: np.diagonal(one.scoring.observed.value[symbol]) for symbol in COMPONENTS}
+    counts = np.bincount(one.scoring.cells.concept, minlength=len(one.choices))
+    if at == len(one.choices):
+        means = {f"e_{symbol}": _mean(found) for symbol, found in values.items()}
+        auroc = float(np.mean([choice.auroc for choice in one.choices]))
+        return means | {"Neuron": "", "chosen_auroc": auroc, "n_sources": counts.sum(), "n_chosen_on": ""}
+    choice = one.choices[at]
+    reasons = {symbol: one.scoring.observed.result[symbol].reason(at, at) for symbol in COMPONENTS}
+    return {f"e_{symbol}": found[at] for symbol, found in values.items()} | {
+        "Neuron": one.series.cells.units[choice.unit],
+        "chosen_auroc": choice.auroc,
+        "n_chosen_on": choice.n_concept,
+        "n_sources": counts[at],
+        "Notes": "; ".join(f"{symbol}: {reason}" for symbol, reason in reasons.items() if reason),
+    }
+
+
+def _mean(values: Floats) -> float:
+    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+
+
+def _shared(one: _Scored) -> dict[str, object]:
+    settings = one.scoring.settings
+    return {
+        "series": one.series.name,
+        "model": one.series.model,
+        "layer": one.series.layer,
+        "preprocess": one.series.preprocess,
+        "n_units": len(one.series.cells.units),
+        "n_concepts": len(one.choices),
+        "reliability": one.scoring.reliability,
+        "resampled": "source",
+        "resamples": settings.resamples,
+        "seed": settings.seed,
+        "weights": " ".join(f"{symbol} {settings.weight[symbol]:g}" for symbol in COMPONENTS),
+        "Notes": "",
+        "format_version": FORMAT_VERSION,
+    }
+
+
+def _differences(one: _Scored, first: _Scored) -> list[dict[str, object]]:
+    """The difference of InterpScore to the first series, concept by concept and of the mean."""
+    count = len(one.choices) + 1
+    if one is first:
+        return [{}] * count
+    value = np.append(one.value - first.value, (one.value - first.value).mean()) / 2
+    low, high, p_value = np.full((3, count), np.nan)
+    if one.draws.size:
+        paired = (one.draws - first.draws) / 2
+        ends = percentile_ends(value, np.vstack([paired, paired.mean(axis=0)]))
+        low, high, p_value = ends.low, ends.high, _p_values(one, first, value)
+    names = ("difference", "difference_low", "difference_high", "p_difference")
+    return [dict(zip(names, row, strict=True)) for row in zip(value, low, high, p_value, strict=True)]
+
+
+def _p_values(one: _Scored, first: _Scored, value: Floats) -> Floats:
+    """Two-sided p when the two units of a concept exchange their ranks, source by source."""
+    settings, cells = one.scoring.settings, one.scoring.cells
+    rng = np.random.default_rng([settings.seed, 4])
+    swap = rng.random((len(cells.sources), settings.resamples)) < 0.5
+    null = np.stack([_exchanged(one.scoring, first.scoring, at, swap) for at in range(len(one.choices))])
+    null = np.vstack([null, null.mean(axis=0)]) / 2
+    there = ~np.isnan(null)
+    reached = (np.abs(null) >= np.abs(value)[:, None] - 1e-12) & there
+    return np.where(np.isnan(value), np.nan, (1 + reached.sum(axis=1)) / (1 + there.sum(axis=1)))
+
+
+def _exchanged(one: Scoring, other: Scoring, concept: int, swap: np.ndarray) -> Floats:
+    """E of a concept's unit less E of the other's (draws,), after they exchanged the marked sources."""
+    ranks = [_ranks(scoring.sampler, concept) for scoring in (one, other)]
+    sides = [np.where(swap, b[..., None], a[..., None]) for a, b in (ranks, ranks[::-1])]
+    effects = [_composite(scoring, side, concept) for scoring, side in zip((one, other), sides, strict=True)]
+    return effects[0] - effects[1]
+
+
+def _ranks(sampler: Sampler, unit: int) -> Floats:
+    """A unit's ranks (K, S) among the images of each condition, the scale on which units are exchangeable."""
+    own = sampler.cells.activation[:, :, unit]
+    found = np.full(own.shape, np.nan)
+    for condition, there in enumerate(sampler.cells.present):
+        found[condition, there] = midranks(own[condition, there][:, None], np.ones((there.sum(), 1)))[:, 0]
+    return found
+
+
+def _composite(scoring: Scoring, activation: Floats, concept: int) -> Floats:
+    cells = scoring.cells
+    times = np.ones((len(cells.sources), 1))
+    sample = Sample(
+        activation, times, cells.recognition, cells.concept, len(cells.concepts), scoring.sampler.reliability
+    )
+    values: Mapping[str, Floats] = {
+        symbol: found.value[concept] for symbol, found in scoring.computed(sample).items()
+    }
+    return composite(values, scoring.weights)
