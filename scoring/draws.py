@@ -25,7 +25,8 @@ CONTROLS = 100
 class Measured:
     """Causal effects laid out by the sources and units of some cells.
 
-    ``effect`` (C, S, U), NaN for a source without an image; ``matched`` (U, n) indexes each unit's controls.
+    ``effect`` (C, S, channels), NaN for a source without an image: the cells' U units come first, then the
+    model's other channels, which are controls as well; ``matched`` (U, n) indexes each unit's controls.
     """
 
     effect: Floats
@@ -39,9 +40,10 @@ def measured(cells: Cells, effects: CausalEffects, controls: int = CONTROLS) -> 
     cells that were not measured have NaN.
     """
     row = _index(cells.sources, effects.sources)
-    column = _index(effects.units, cells.units)
+    others = [unit for unit in effects.units if unit not in set(cells.units)]
+    column = _index(effects.units, [*cells.units, *others])
     concept = _index([name.lower() for name in effects.concepts], cells.concepts)
-    laid = np.full((len(cells.concepts), len(cells.sources), len(cells.units)), np.nan)
+    laid = np.full((len(cells.concepts), len(cells.sources), column.size), np.nan)
     for source in np.unique(row[row >= 0]):
         found = effects.effect[row == source].mean(axis=0, dtype=np.float64)
         there = found[np.ix_(column[column >= 0], concept[concept >= 0])].T
