@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import requests
@@ -22,6 +23,10 @@ import requests
 from commands.options import force_option, json_option, quiet_option
 from stimuli.errors import UserError
 from stimuli.files import make_folder, replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
 
 PATH = click.Path(path_type=Path, file_okay=False)
 MANAGE = Path(__file__).parents[1] / "manage.py"
@@ -32,11 +37,16 @@ SEED = 1
 SEEN_HANDS = ("twemoji", "noto")
 #: and scored on the drawings by these, which it never saw
 UNSEEN_HANDS = ("fluent-flat", "fluent-3d")
+#: columns of the table that is printed, and how many decimals they have
+DECIMALS = {"S": 2, "C": 2, "R": 2, "H": 2, "InterpScore": 2, "Q_perm": 3, "Q_ctrl": 3, "p_max": 3}
 #: what a run notes of itself in its folder
 NOTE = "demo.json"
 #: what an unfinished run keeps: the same in every run
 INPUTS = ("pictures", "stimuli")
-RESULTS = ("data", "activations.zarr", "dataset", "neuron_map.json", "results.csv", "report.html", NOTE)
+RESULTS = (
+    *("data", "activations.zarr", "dataset", "neuron_map.json"),
+    *("results.csv", "results_controls.csv", "report.html", NOTE),
+)
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 
@@ -124,16 +134,9 @@ class Demo:
         )
 
     def score(self) -> None:
-        """S, C, R and H of each concept's unit, on artists' hands that the model never saw."""
+        """InterpScore of each concept's unit, on artists' hands that the model never saw."""
         self.manage(
-            *(
-                "score",
-                "--study",
-                STUDY,
-                self.path("neuron_map.json"),
-                self.path("results.csv"),
-                "--reference",
-            ),
+            *("score", "--study", STUDY, self.path("neuron_map.json"), self.path("results.csv")),
             *("--store", self.path("activations.zarr"), "--manifest", self.path("stimuli")),
             *_repeated("--cluster", UNSEEN_HANDS),
         )
@@ -236,22 +239,61 @@ def _clear(out: Path, names: Iterable[str]) -> None:
 def _print_results(out: Path) -> None:
     import pandas as pd
     from rich.console import Console
-    from rich.table import Table
 
     results = pd.read_csv(out / "results.csv")
-    columns = ["Neuron", "Concept", "S", "C", "R", "H", "InterpScore"]
-    table = Table(*columns, title="InterpScore of each concept's unit (published formulas)")
-    for row in results[columns].itertuples(index=False):
-        table.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
-    console = Console()
-    console.print(table)
-    console.print(f"Weights: {results['weights'].iloc[0]}. Participants are simulated.", soft_wrap=True)
+    console = Console(width=None if Console().is_terminal else 110)
+    console.print(_table(results))
+    lines = (*_controls(pd.read_csv(out / "results_controls.csv")), *_remarks(results))
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _table(results: pd.DataFrame) -> Table:
+    from rich.table import Table
+
+    shown = Table(title="InterpScore of each concept's unit, with its 95% interval; 0.5 is nothing")
+    for name in ("Unit", "Concept", *DECIMALS):
+        shown.add_column(name, justify="left" if name == "Concept" else "right")
+    for row in results.to_dict("records"):
+        values = {name: _decimal(row[name], digits) for name, digits in DECIMALS.items()}
+        ends = "–".join(_decimal(row[f"InterpScore_{end}"], 2) for end in ("low", "high"))
+        values["InterpScore"] += f" ({ends})"
+        shown.add_row(str(row["Neuron"]), str(row["Concept"]), *values.values())
+    return shown
+
+
+def _decimal(value: float, digits: int) -> str:
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _controls(controls: pd.DataFrame) -> Iterator[str]:
+    """What gets nothing, and how often it reaches the concept's own unit; E is turned into InterpScore."""
+    own = controls[controls["Concept"] != "all"]
+    means = own.groupby("Control", sort=False)[["E", "at_or_above"]].mean()
+    told = [
+        f"{name} {(1 + row['E']) / 2:.2f} (reaches the concept's unit {row['at_or_above']:.1%})"
+        for name, row in means.iterrows()
+        if not math.isnan(row["E"])
+    ]
+    yield f"Controls, mean InterpScore: {'; '.join(told)}. A constant unit has no score."
+
+
+def _remarks(results: pd.DataFrame) -> Iterator[str]:
+    from exports.report.remarks import remarks
+
+    yield (
+        "Q_perm, p_max: against shuffled pictures, one unit and the best of all; Q_ctrl: against the model's "
+        "other units."
+    )
+    yield from remarks(results.fillna({"Notes": ""}).to_dict("records"))
+    yield f"Weights: {results['weights'].iloc[0]}. Participants are simulated."
 
 
 def _print_paths(out: Path) -> None:
     for title, name in (
         ("Report, open it in a browser", "report.html"),
         ("Scores", "results.csv"),
+        ("Controls of the scores", "results_controls.csv"),
         ("Dataset", "dataset"),
         ("Stimuli and their manifest", "stimuli"),
     ):

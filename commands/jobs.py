@@ -50,7 +50,7 @@ def add(kind: str, arguments: tuple[str, ...], quiet: bool, as_json: bool) -> No
     \b
     Example:
       python manage.py jobs add export demo --format csv
-      python manage.py jobs add score --study demo neuron_map.json --reference --store activations.zarr
+      python manage.py jobs add score --study demo neuron_map.json --store activations.zarr
     """
     service.check(kind, arguments)
     context = _parsed(kind, arguments)

@@ -14,6 +14,7 @@ from exports.activations import open_activations
 from exports.report.build import Sources, write_report
 from exports.report.scores import read_results, units_of
 from scoring.neuron_map import read_neuron_map
+from stimuli.errors import UserError
 from stimuli.files import refuse_to_overwrite
 
 PATH = click.Path(path_type=Path)
@@ -23,6 +24,9 @@ PATH = click.Path(path_type=Path)
 @click.argument("study")
 @click.option("--out", required=True, type=PATH, help="The HTML file to write.")
 @click.option("--results", type=PATH, help="Results file of `score`: the S, C, R, H table, and the units.")
+@click.option(
+    "--controls", type=PATH, help="Controls that `score` wrote.  [default: RESULTS_controls.csv, if there]"
+)
 @click.option("--store", type=PATH, help="Store of activations: the units' curves.")
 @click.option("--layer", help="Layer to read from the store, if it holds more than one.")
 @click.option("--preprocess", help="Preprocessing to read from the store, if it holds more than one.")
@@ -39,6 +43,7 @@ def report(
     study: str,
     out: Path,
     results: Path | None,
+    controls: Path | None,
     store: Path | None,
     layer: str | None,
     preprocess: str | None,
@@ -61,12 +66,14 @@ def report(
       python manage.py report demo --out report.html --results results.csv --store activations.zarr
     """
     refuse_to_overwrite(out, force)
+    if controls is not None and results is None:
+        raise UserError("--controls goes with the results that it belongs to; add --results")
     units = _units(results, neuron_map)
     wanted = list(dict.fromkeys(units.values()))
     activations = open_activations(store, wanted, layer, preprocess, weights) if store else None
     settings = load_settings()
     vault = vault_of(settings)
-    sources = Sources(settings.images_dir, results, activations, units, clusters, manifest, vault)
+    sources = Sources(settings.images_dir, results, controls, activations, units, clusters, manifest, vault)
     with study_database(settings) as engine:
         summary = write_report(engine, study, out, sources, force=force)
     say(summary, f"the report is {out} ({summary['bytes'] / 1e6:.1f} MB)", quiet=quiet, as_json=as_json)

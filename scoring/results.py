@@ -47,7 +47,16 @@ RESULT_COLUMNS: tuple[str, ...] = (
     *("n_trials", "n_images", "n_sources", "n_other_sources", "n_conditions", "n_H_conditions"),
     *("n_C_images", "n_C_controls"),
     *(f"{name}_interval" for name in COMPONENTS),
-    *("resampled", "resamples", "seed", "method", "weights", "C_weights", "format_version"),
+    *(
+        "resampled",
+        "resamples",
+        "seed",
+        "method",
+        "composite_weights",
+        "weights",
+        "C_weights",
+        "format_version",
+    ),
 )
 
 
@@ -250,8 +259,8 @@ class Table:
         if np.isnan(self.scoring.sampler.reliability) or share >= LOW_RELIABILITY:
             return []
         return [
-            f"H: recognition has a reliability of only {share:.2f}; dividing by its root multiplies noise "
-            f"by {share**-0.5:.1f}"
+            f"H: recognition has a reliability of only {share:.2f}, and dividing by its root multiplies "
+            f"noise by {share**-0.5:.1f}"
         ]
 
     def _stuck(self) -> list[str]:
@@ -270,6 +279,7 @@ class Table:
             "resamples": settings.resamples,
             "seed": settings.seed,
             "method": METHOD,
+            "composite_weights": " ".join(f"{name} {share:g}" for name, share in settings.weight.items()),
             "weights": self.labels.activations,
             "C_weights": self.labels.causality,
             "format_version": FORMAT_VERSION,

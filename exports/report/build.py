@@ -18,6 +18,7 @@ from exports.pseudonyms import refuse_leak, secrets_of
 from exports.report import sections
 from exports.report.curves import curves, unit_images
 from exports.report.examples import examples
+from exports.report.interpscore import controls_beside, default_scores, is_default, read_controls
 from exports.report.scores import read_results, scores, units_of
 from exports.report.sections import Missing
 from exports.report.wording import in_order, number
@@ -36,12 +37,14 @@ FORMAT_VERSION = 1
 class Sources:
     """What a report is made from beside the database; what is None is said to be missing.
 
-    ``images`` is the folder of pictures by hash; ``units`` maps concepts to units where no results file
-    does; ``clusters`` limits the units' curves to sources of these; ``vault`` opens Prolific's IDs.
+    ``images`` is the folder of pictures by hash; ``controls`` are those of ``results``, by default what
+    stands beside them; ``units`` maps concepts to units where no results file does; ``clusters`` limits the
+    units' curves to sources of these; ``vault`` opens Prolific's IDs.
     """
 
     images: Path
     results: Path | None = None
+    controls: Path | None = None
     activations: Activations | None = None
     units: Mapping[str, int] = field(default_factory=dict)
     clusters: tuple[str, ...] = ()
@@ -92,12 +95,15 @@ def gather(engine: Engine, study: StudyRecord, sources: Sources) -> dict[str, An
     results = _results(study, sources)
     units = sources.units if results is None else units_of(results)
     no_units = _no_units(sources, units)
-    scored = Missing("not scored: no --results file was given") if results is None else scores(results)
+    scored = (
+        Missing("not scored: no --results file was given") if results is None else _scored(results, sources)
+    )
+    sentence = "" if isinstance(scored, Missing) else scored.get("sentence", "")
     return {
         "study": study,
         "title": study.title,
         "weights": _weights(sources, scored),
-        "summary": sections.summary(study, who, found, _weights_sentence(sources)),
+        "summary": f"{sections.summary(study, who, found, _weights_sentence(sources))} {sentence}".strip(),
         "simulated": who.simulated,
         "answering": who.answering,
         "facts": sections.run_facts(study, who),
@@ -134,6 +140,26 @@ def _results(study: StudyRecord, sources: Sources) -> pd.DataFrame | None:
             "give the results of this study"
         )
     return table
+
+
+def _scored(results: pd.DataFrame, sources: Sources) -> dict[str, Any]:
+    """The section of scores. Raises UserError for controls that are not those of the results."""
+    if not is_default(results):
+        if sources.controls is not None:
+            raise UserError(
+                f"{sources.results} is of the published method, which has no controls; leave --controls out"
+            )
+        return scores(results)
+    path = _controls_path(sources)
+    return default_scores(results, None if path is None else read_controls(path, results))
+
+
+def _controls_path(sources: Sources) -> Path | None:
+    """The controls that were given, or else those beside the results; None if there are none."""
+    if sources.controls is not None or sources.results is None:
+        return sources.controls
+    beside = controls_beside(sources.results)
+    return beside if beside.exists() else None
 
 
 def _no_units(sources: Sources, units: Mapping[str, int]) -> Missing | None:
@@ -240,6 +266,8 @@ def _provenance(study: StudyRecord, who: Attendance, sources: Sources) -> list[t
         ]
     if sources.results is not None:
         facts.append((f"{sources.results.name}, SHA-256", sha256_of_file(sources.results)))
+    if (controls := _controls_path(sources)) is not None:
+        facts.append((f"{controls.name}, SHA-256", sha256_of_file(controls)))
     return facts
 
 

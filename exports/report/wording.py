@@ -17,6 +17,26 @@ REASONS = {
     "all_values_equal": "all answers scored the same",
     "fewer_than_2_sources_on_a_side": "fewer than 2 pictures",
     "constant_activation": "constant activation",
+    "no_degraded_condition_with_2_sources_on_a_side": (
+        "no degraded condition has 2 pictures of the concept and 2 of others"
+    ),
+    "fewer_than_8_sources_in_every_condition": (
+        "no condition has 8 pictures of the concept that somebody answered"
+    ),
+    "recognition_or_activation_does_not_vary": (
+        "people, or the unit, do the same for all pictures of the concept"
+    ),
+    "recognition_is_not_reliable": (
+        "answers do not surely tell one picture of a concept from another (their reliability may be 0)"
+    ),
+    "not_measured_it_needs_images_and_a_model": "it was not measured; give `score` the images and a model",
+    "fewer_than_2_images_with_a_measured_effect_on_a_side": (
+        "it was measured on fewer than 2 pictures of the concept, or of others"
+    ),
+    "unit_not_measured": "this unit was not measured",
+    "no_control_channels": "there are no other channels to compare with",
+    "not_drawn": "nothing was drawn (--resamples 0)",
+    "no_labelled_unit_of_another_concept": "no unit of another concept was scored",
 }
 
 

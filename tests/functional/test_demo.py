@@ -37,17 +37,34 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert list(other.iterdir()) == [settings]
     assert done.returncode == 0, done.stderr
     assert "InterpScore of each concept's unit" in done.stdout
+    assert "Controls, mean InterpScore: shuffled 0." in done.stdout
     assert "Participants are simulated" in done.stdout
     return out
 
 
-def test_the_scores_cover_every_concept_and_component(demo: Path) -> None:
+def test_the_scores_cover_every_concept(demo: Path) -> None:
     results = pd.read_csv(demo / "results.csv")
     assert list(results.columns[:8]) == ["Neuron", "Concept", "S", "C", "R", "H", "InterpScore", "Notes"]
     assert len(results) == 12
     assert (
-        results[["S", "C", "R", "H", "InterpScore"]].apply(lambda column: column.between(0, 1)).all(axis=None)
+        results[["S", "C", "R", "InterpScore"]].apply(lambda column: column.between(0, 1)).all(axis=None)
     )
+    assert (results["H"].notna() | results["Notes"].str.contains("H: ")).all()
+    assert (results["n_sources"] == 8).all()
+    assert (results["n_ctrl"] > 400).all()
+
+
+def test_units_chosen_on_other_hands_stand_out_from_the_controls(demo: Path) -> None:
+    """S and R of the embedded model's units, whatever few simulated participants answered."""
+    results = pd.read_csv(demo / "results.csv")
+    assert (results["S"] > 0.8).all()
+    assert (results["q_S"] < 0.05).all()
+    controls = pd.read_csv(demo / "results_controls.csv")
+    assert controls.loc[controls["Control"] == "constant", "E"].isna().all()
+    assert abs(controls.loc[controls["Control"] == "shuffled", "E"].mean()) < 0.05
+    overall = controls[controls["Concept"] == "all"].iloc[0]
+    assert overall["E"] < 0.1
+    assert overall["labelled_E"] > overall["E"] + 0.4
 
 
 def test_the_dataset_holds_every_answer(demo: Path) -> None:
@@ -63,6 +80,7 @@ def test_the_report_is_one_file_that_names_the_weights(demo: Path) -> None:
     report = (demo / "report.html").read_text(encoding="utf-8")
     assert "<script src" not in report
     assert pd.read_csv(demo / "results.csv")["weights"].iloc[0] in report
+    assert "Controls: what should get nothing" in report
 
 
 def test_a_second_run_shows_the_finished_demo_and_a_forced_one_repeats_its_numbers(demo: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
@@ -20,8 +21,14 @@ from experiment_server import models
 from exports.activations import Activations
 from exports.report.build import Sources, write_report
 from exports.report.scores import read_results, units_of
+from exports.report.wording import share, span
 from scoring.accuracy import accuracy_table
+from scoring.cells import cells_of
+from scoring.effects import Settings as ScoreSettings
+from scoring.interpscore import score_cells
+from scoring.neuron_map import Pair
 from scoring.published.interpscore import RESULT_COLUMNS
+from scoring.results import Labels
 from stimuli.errors import UserError
 from tests.functional.finished_study import FinishedStudy, finished_study
 
@@ -90,7 +97,9 @@ def full_sources(study: FinishedStudy, folder: Path) -> Sources:
     activations = Activations(
         Store(study), (1, 0), "visual.layer4.0.act3", "squash", "ab12cd", "a model for tests"
     )
-    return Sources(study.settings.images_dir, results_file(folder), activations, manifest=study.manifest)
+    return Sources(
+        study.settings.images_dir, results_file(folder), activations=activations, manifest=study.manifest
+    )
 
 
 class Page(HTMLParser):
@@ -154,7 +163,6 @@ def test_every_section_is_there_and_in_the_contents(html: str) -> None:
 
 def test_accuracy_is_that_of_scoring(html: str, study: FinishedStudy) -> None:
     from exports.report.sections import keyed
-    from exports.report.wording import share, span
     from exports.trial_tables import study_trials
 
     table = accuracy_table(keyed(study_trials(study.engine, study.name)), ["concept", "condition"])
@@ -254,7 +262,7 @@ def test_a_study_without_answers_has_a_report(tmp_path: Path) -> None:
 
 def test_units_may_be_shown_on_some_clusters_only(study: FinishedStudy, tmp_path: Path) -> None:
     given = Activations(Store(study), (1,), "layer", "squash", "ab", "tests")
-    sources = Sources(study.settings.images_dir, None, given, {"apple": 1}, ("hand 0",))
+    sources = Sources(study.settings.images_dir, activations=given, units={"apple": 1}, clusters=("hand 0",))
     write_report(study.engine, study.name, tmp_path / "report.html", sources)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Units are shown on sources of hand 0 only." in page
@@ -283,6 +291,187 @@ def test_a_score_that_is_no_number(tmp_path: Path) -> None:
     assert str(error.value) == f"{path}: 'high' in the column S is not a number; score the study again"
 
 
+PAIRS = (Pair(1, "Apple"), Pair(0, "dog"), Pair(3, "fire"))
+
+
+def scored(folder: Path, pairs: Sequence[Pair] | None = PAIRS, resamples: int = 60) -> Path:
+    """A results file of the default score for the concepts of the study, and its controls beside it.
+
+    Unit 1 prefers apples, unit 0 is dead, the others are noise; people answer differently to pictures.
+    """
+    rng = np.random.default_rng(3)
+    labels = np.tile(np.repeat(["apple", "dog", "fire"], 9), 2)
+    values = rng.exponential(size=(54, 5)) + 3.0 * np.outer(labels == "apple", np.arange(5) == 1)
+    values[:, 0] = 1.5
+    images = pd.DataFrame(
+        {
+            "concept": labels,
+            "source": np.tile(np.arange(27).astype(str), 2),
+            "condition": np.repeat(["clean", "blur"], 27),
+            "score": rng.choice([0.1, 0.9], 54),
+            "responses": 10.0,
+            "variance": 0.1,
+        }
+    )
+    cells = cells_of(images, values, range(5), "clean")
+    found = score_cells(cells, pairs, ScoreSettings(resamples=resamples), labels=Labels("weights for tests"))
+    path = folder / "results.csv"
+    found.table.to_csv(path, index=False)
+    if pairs is not None:
+        found.controls.to_csv(folder / "results_controls.csv", index=False)
+    return path
+
+
+def page_of(study: FinishedStudy, folder: Path, **given: Any) -> Page:
+    """The report with the results of the folder."""
+    sources = Sources(study.settings.images_dir, folder / "results.csv", **given)
+    write_report(study.engine, study.name, folder / "report.html", sources, force=True)
+    return Page((folder / "report.html").read_text(encoding="utf-8"))
+
+
+class TestDefaultScore:
+    """The section of the default score, its nulls, and the controls beside them."""
+
+    def test_scores_stand_beside_their_nulls_and_controls(self, study: FinishedStudy, tmp_path: Path) -> None:
+        table = pd.read_csv(scored(tmp_path))
+        page = page_of(study, tmp_path)
+        apple = table.iloc[0]
+        for words in (
+            "of 2 units score above 97.5% of what they get when pictures exchange their activations.",
+            f"Apple unit 1 9 pictures {share(apple['InterpScore'])} "
+            f"{span(apple['InterpScore_low'], apple['InterpScore_high'])}",
+            ".5 is nothing , what a unit that knows nothing has on average",
+            "the share of the model's 3 other channels that it outscores",
+            "the best of 5 units of noise does as well",
+            "(60 draws, so at least .016)",
+            f"over all {table['n_tests'].iloc[0]} pairs of unit and concept that were tested",
+            "60 draws of whole sources, seed 0",
+            "Controls: what should get nothing",
+            "A unit with one activation everywhere, put through the same metrics, has no score.",
+            "No C (causality): it was not measured; give `score` the images and a model.",
+            "No S (selectivity): constant activation (dog).",
+            "Activations: weights for tests.",
+            "results_controls.csv, SHA-256",
+        ):
+            assert words in page.text, words
+
+    def test_components_that_differ_between_pairs_are_said(
+        self, study: FinishedStudy, tmp_path: Path
+    ) -> None:
+        scored(tmp_path)
+        assert (
+            "InterpScore is the weighted mean of the components that are there, and these differ: "
+            "S, R and H for Apple and fire; nothing for dog. "
+            "Compare scores only where they are of the same components."
+        ) in page_of(study, tmp_path).text
+
+    def test_a_component_without_weight_is_said(self, study: FinishedStudy, tmp_path: Path) -> None:
+        table = pd.read_csv(scored(tmp_path, PAIRS[:1]))
+        table.assign(components="S R").to_csv(tmp_path / "results.csv", index=False)
+        words = "InterpScore is the weighted mean of S and R. H was given no weight in it."
+        assert words in page_of(study, tmp_path).text
+
+    def test_simulated_people_make_no_human_consistency(self, study: FinishedStudy, tmp_path: Path) -> None:
+        scored(tmp_path)
+        assert "H is noise here, and says nothing of the unit." in page_of(study, tmp_path).text
+
+    def test_without_draws(self, study: FinishedStudy, tmp_path: Path) -> None:
+        scored(tmp_path, resamples=0)
+        page = page_of(study, tmp_path)
+        assert "No intervals and nulls were drawn." in page.text
+        assert "nothing was drawn (--resamples 0)" in page.text
+
+    def test_without_controls_it_says_so(self, study: FinishedStudy, tmp_path: Path) -> None:
+        scored(tmp_path)
+        (tmp_path / "results_controls.csv").unlink()
+        assert "Not shown: no file of controls stands beside the results" in page_of(study, tmp_path).text
+
+    def test_controls_elsewhere(self, study: FinishedStudy, tmp_path: Path) -> None:
+        scored(tmp_path)
+        other = (tmp_path / "results_controls.csv").rename(tmp_path / "others.csv")
+        page = page_of(study, tmp_path, controls=other)
+        assert "others.csv, SHA-256" in page.text
+        assert "best of all, shuffled" in page.text
+
+    def test_the_best_units_where_every_pair_was_scored(self, study: FinishedStudy, tmp_path: Path) -> None:
+        scored(tmp_path, pairs=None)
+        page = page_of(study, tmp_path)
+        assert "the three units with the highest InterpScore are shown; 6 more pairs" in page.text
+
+    def test_the_same_bytes_each_time(self, study: FinishedStudy, tmp_path: Path) -> None:
+        scored(tmp_path)
+        page_of(study, tmp_path)
+        first = (tmp_path / "report.html").read_bytes()
+        page_of(study, tmp_path)
+        assert (tmp_path / "report.html").read_bytes() == first
+
+    def test_tables_have_headers_and_scrolling_ones_can_be_reached(
+        self, study: FinishedStudy, tmp_path: Path
+    ) -> None:
+        scored(tmp_path)
+        page_of(study, tmp_path)
+        html = (tmp_path / "report.html").read_text(encoding="utf-8")
+        section = html.split('<section id="scores">')[1].split("</section>")[0]
+        assert section.count("<table") == section.count('tabindex="0" aria-labelledby=') == 3
+        assert "<th>" not in section
+        assert 'alt="InterpScore of each unit beside its null: Apple ' in section
+
+
+def refused(study: FinishedStudy, folder: Path, **given: Any) -> str:
+    """The sentence with which a report of the folder's results is refused."""
+    with pytest.raises(UserError) as error:
+        page_of(study, folder, **given)
+    return str(error.value)
+
+
+def test_results_of_the_default_score_that_lack_a_column(study: FinishedStudy, tmp_path: Path) -> None:
+    path = scored(tmp_path)
+    pd.read_csv(path).drop(columns="p_max").to_csv(path, index=False)
+    assert refused(study, tmp_path) == (
+        f"{path} lacks the column p_max; give a file that `manage.py score` wrote"
+    )
+
+
+def test_results_of_two_methods(study: FinishedStudy, tmp_path: Path) -> None:
+    path = scored(tmp_path)
+    table = pd.read_csv(path)
+    table.assign(method=["interpscore", "reference", "interpscore"]).to_csv(path, index=False)
+    assert refused(study, tmp_path) == (
+        f"{path} mixes the methods interpscore and reference; give the results of one run of `score`"
+    )
+
+
+def test_controls_of_other_units(study: FinishedStudy, tmp_path: Path) -> None:
+    scored(tmp_path)
+    controls = tmp_path / "results_controls.csv"
+    table = pd.read_csv(controls)
+    table[table["Neuron"] != 3].to_csv(controls, index=False)
+    assert refused(study, tmp_path) == (
+        f"{controls} has no controls of unit 3 for fire; "
+        "give the file that `manage.py score` wrote beside the results"
+    )
+
+
+def test_controls_that_are_none(study: FinishedStudy, tmp_path: Path) -> None:
+    scored(tmp_path)
+    controls = tmp_path / "results_controls.csv"
+    controls.write_text("Concept,Neuron\nfire,3\n")
+    assert refused(study, tmp_path) == (
+        f"{controls} lacks the column Control; give a file that `manage.py score` wrote"
+    )
+    missing = tmp_path / "none.csv"
+    assert refused(study, tmp_path, controls=missing) == (
+        f"{missing} does not exist; write it with `manage.py score`, or leave --controls out"
+    )
+
+
+def test_the_published_method_has_no_controls(study: FinishedStudy, tmp_path: Path) -> None:
+    results = results_file(tmp_path)
+    assert refused(study, tmp_path, controls=results) == (
+        f"{results} is of the published method, which has no controls; leave --controls out"
+    )
+
+
 def test_command(study: FinishedStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERPSCORE_DATA_DIR", str(study.settings.data_dir))
     out = tmp_path / "report.html"
@@ -295,5 +484,7 @@ def test_command(study: FinishedStudy, tmp_path: Path, monkeypatch: pytest.Monke
     assert str(again.exception) == f"{out} exists already; name another output, or add --force to replace it"
     other = CliRunner().invoke(report, ["shapes", "--out", str(tmp_path / "report.pdf")])
     assert str(other.exception) == "the report is one HTML file; name report.pdf with the ending .html"
+    alone = CliRunner().invoke(report, ["shapes", "--out", str(tmp_path / "r.html"), "--controls", "c.csv"])
+    assert str(alone.exception) == "--controls goes with the results that it belongs to; add --results"
     assert out.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

@@ -38,3 +38,14 @@ def test_scores_without_interval_or_null_are_points() -> None:
     drawn = against_null(SCORES, "SRH")
     assert {"dog", "fire", "SRH"} <= set(texts(drawn))
     assert drawn == against_null(SCORES, "SRH")
+
+
+def test_the_best_of_all_and_the_comparable_score_are_drawn_where_they_are() -> None:
+    more = [Score("dog", 0.8, 0.7, 0.9, 0.5, 0.4, 0.6, 0.6, 0.7, 0.75)]
+    assert len(against_null(more, "InterpScore")) > len(against_null(SCORES[:1], "InterpScore"))
+
+
+def test_a_narrow_figure_is_narrower() -> None:
+    wide, narrow = (ET.fromstring(against_null(SCORES, "x", narrow=one)) for one in (False, True))
+    widths = [float(svg.get("viewBox", "").split()[2]) for svg in (wide, narrow)]
+    assert widths[0] > 1.5 * widths[1]

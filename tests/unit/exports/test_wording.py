@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import doctest
+import re
 
 from exports.report import wording
 from exports.report.wording import counted, family, in_order, label, listed, severity, span
 from exports.studies import ConditionRecord
 from scoring import accuracy, unit_curves
+from scoring.metrics import causality, human_consistency, robustness, sample, selectivity
 from stimuli.conditions import PERTURBATIONS
 
 
@@ -52,6 +54,15 @@ def test_lists_counts_and_intervals() -> None:
     assert span(float("nan"), 0.5) == ""
 
 
+def reasons_of_metrics() -> set[str]:
+    """The reasons that metrics have for a missing value: capital names of text_like_this in their modules."""
+    modules = (causality, human_consistency, robustness, sample, selectivity)
+    values = [value for module in modules for name, value in vars(module).items() if name.isupper()]
+    return {
+        value for value in values if isinstance(value, str) and re.fullmatch(r"[a-z]+(_[a-z0-9]+)+", value)
+    }
+
+
 def test_every_reason_has_words() -> None:
     reasons = {
         accuracy.NO_RESPONSES,
@@ -60,5 +71,9 @@ def test_every_reason_has_words() -> None:
         accuracy.ALL_EQUAL,
         unit_curves.TOO_FEW,
         unit_curves.CONSTANT,
+        *reasons_of_metrics(),
+        # written by scoring.controls
+        "not_drawn",
+        "no_labelled_unit_of_another_concept",
     }
     assert reasons == set(wording.REASONS)
