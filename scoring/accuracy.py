@@ -9,6 +9,7 @@ variance of Cameron, Gelbach and Miller (2011, Journal of Business & Economic St
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -88,6 +89,83 @@ def two_way_mean_interval(
     return MeanInterval(
         float(score.mean()), low, high, score.size, _count(people), _count(pictures), method, ""
     )
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A difference of two means with its interval and counts; a ``reason`` where there is no interval."""
+
+    difference: float
+    low: float
+    high: float
+    n: int
+    n_participants: int
+    n_sources: int
+    reason: str
+
+
+def level_contrast(
+    values: ArrayLike,
+    first: ArrayLike,
+    participants: ArrayLike,
+    sources: ArrayLike,
+    *,
+    strata: ArrayLike | None = None,
+    confidence: float = 0.95,
+) -> Contrast:
+    """Mean of the values at a first level less that at a second, with a two-way interval.
+
+    ``values`` in [0, 1], ``first`` (true at the first level) and the others, which ``two_way_mean_interval``
+    takes alike, have shape (n,). A source that both levels show counts by what differs between them; so
+    does a participant of both, while participants of one level only are compared with each other. t has
+    the degrees of freedom of the smaller level's participants, or of the sources if these have fewer. NaN
+    ends, with a reason, where a level has fewer than two participants, the sources are too few, or each
+    level has one value only.
+    """
+    score, at_first = np.asarray(values, dtype=np.float64), np.asarray(first, dtype=bool)
+    _check(score, confidence)
+    people, pictures = _codes(participants, score), _codes(sources, score)
+    level = _codes(at_first, score)
+    group = _codes(np.zeros(score.size) if strata is None else strata, score)
+    cell = _codes(2 * group + at_first, score)
+    size = np.where(at_first, at_first.sum(), -(~at_first).sum())
+    part = (score - (np.bincount(cell, score) / np.bincount(cell))[cell]) / size if score.size else score
+    counts = [np.unique(people[at_first == side]).size for side in (True, False)]
+    reason = _contrast_reason(counts, pictures, group, part)
+    low = high = difference = float("nan")
+    if min(counts):
+        difference = float(score[at_first].mean() - score[~at_first].mean())
+    if not reason:
+        reach = _contrast_reach(part, (people, pictures, group, level), min(counts) - 1, confidence)
+        low, high = max(difference - reach, -1.0), min(difference + reach, 1.0)
+    return Contrast(difference, low, high, score.size, _count(people), _count(pictures), reason)
+
+
+def _contrast_reason(people: Sequence[int], pictures: Codes, group: Codes, part: Floats) -> str:
+    if not min(people):
+        return NO_RESPONSES
+    if min(people) < 2:
+        return ONE_PARTICIPANT
+    if _count(pictures) - _count(group) < 1:
+        return ONE_SOURCE
+    return "" if part.any() else ALL_EQUAL
+
+
+def _contrast_reach(
+    part: Floats, codes: tuple[Codes, Codes, Codes, Codes], freedom: int, confidence: float
+) -> float:
+    """Half the width: t times the two-way standard error of a sum of parts."""
+    people, pictures, group, level = codes
+    levels = 1 if _count(_codes(2 * people + level, part)) > _count(people) else 2
+    both = _codes(people * _count(pictures) + pictures, part)
+    terms = [
+        _cluster_variance(part * part.size, cluster, strata)
+        for cluster, strata in ((people, levels), (pictures, _count(group)), (both, 1))
+    ]
+    total = terms[0] + terms[1] - terms[2]
+    variance = total if total > 0 else max(terms)
+    freedom = min(freedom, _count(pictures) - _count(group))
+    return float(stats.t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(variance)
 
 
 def accuracy_table(trials: pd.DataFrame, by: Sequence[str], score: str = "soft_correct") -> pd.DataFrame:

@@ -16,7 +16,7 @@ from scoring.cells import Cells
 from scoring.composite import composite
 from scoring.draws import Sampler
 from scoring.effects import Scoring, Settings
-from scoring.intervals import Ends, around, percentile_ends
+from scoring.intervals import Ends, around, percentile_ends, shrunken_tail
 from scoring.metrics.registry import METRICS
 from scoring.metrics.sample import Sample
 from scoring.statistics import Floats, midranks
@@ -140,7 +140,7 @@ def _choices(cells: Cells, concepts: Sequence[str]) -> list[Choice]:
 def _rows(one: _Scored, first: _Scored) -> list[dict[str, object]]:
     whole = np.vstack([one.draws, one.draws.mean(axis=0)]) if one.draws.size else np.empty((0, 0))
     value = np.append(one.value, one.value.mean())
-    ends, differences = _ends(value, whole), _differences(one, first)
+    ends, differences = _ends(value, whole, _tails(one)), _differences(one, first)
     names = [*one.series.cells.concepts, MEAN]
     return [
         _shared(one)
@@ -152,8 +152,14 @@ def _rows(one: _Scored, first: _Scored) -> list[dict[str, object]]:
     ]
 
 
-def _ends(value: Floats, draws: Floats) -> Ends | None:
-    return around(value, percentile_ends(value, draws)) if draws.size else None
+def _ends(value: Floats, draws: Floats, tails: Floats) -> Ends | None:
+    return around(value, percentile_ends(value, draws, tails)) if draws.size else None
+
+
+def _tails(one: _Scored) -> Floats:
+    """What an interval leaves out at each end, concept by concept and for the mean, by their sources."""
+    sources = one.scoring.sources
+    return shrunken_tail(np.append(sources, sources.min()))
 
 
 def _interval(value: float, ends: Ends | None, at: int) -> dict[str, object]:
@@ -215,7 +221,7 @@ def _differences(one: _Scored, first: _Scored) -> list[dict[str, object]]:
     low, high, p_value = np.full((3, count), np.nan)
     if one.draws.size:
         paired = (one.draws - first.draws) / 2
-        ends = percentile_ends(value, np.vstack([paired, paired.mean(axis=0)]))
+        ends = percentile_ends(value, np.vstack([paired, paired.mean(axis=0)]), _tails(one))
         low, high, p_value = ends.low, ends.high, _p_values(one, first, value)
     names = ("difference", "difference_low", "difference_high", "p_difference")
     return [dict(zip(names, row, strict=True)) for row in zip(value, low, high, p_value, strict=True)]

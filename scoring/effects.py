@@ -17,7 +17,15 @@ import numpy as np
 from scoring.cells import Cells
 from scoring.composite import composite, composite_of_draws
 from scoring.draws import Measured, Sampler, bootstrap, exchanges
-from scoring.intervals import Ends, around, dominance_ends, draws_at_bound, percentile_ends
+from scoring.intervals import (
+    Ends,
+    around,
+    dominance_ends,
+    draws_at_bound,
+    expanded_tail,
+    percentile_ends,
+    shrunken_tail,
+)
 from scoring.metrics.registry import COMPONENTS, METRICS
 from scoring.metrics.sample import Metric, Result, Sample, joined
 from scoring.reliability import reliability, reliability_ends
@@ -142,6 +150,12 @@ class Scoring:
         return {symbol: weight for symbol, weight in self.weights.items() if self.metrics[symbol].from_noise}
 
     @cached_property
+    def sources(self) -> Integers:
+        """How many sources (C,) a concept has, or all others have if that is fewer."""
+        counts = np.bincount(self.cells.concept, minlength=len(self.cells.concepts))
+        return np.asarray(np.minimum(counts, counts.sum() - counts))
+
+    @cached_property
     def observed(self) -> Effects:
         """The effect sizes of all units for all concepts."""
         count = len(self.cells.units)
@@ -185,8 +199,9 @@ class Scoring:
             ends[symbol], unsure[symbol] = self._ends(metric, sample, value[symbol], draws[symbol])
         draws |= {"E": composite_of_draws(unsure, value, self.weights)}
         whole = self.observed.composite[:, unit]
-        ends["E"] = around(whole, percentile_ends(whole, draws["E"]))
-        ends["retention"] = self._retention(value, unsure, ends["S"].low)
+        ends["E"] = around(whole, percentile_ends(whole, draws["E"], shrunken_tail(self.sources)))
+        if {"S", "R"} <= set(self.metrics):
+            ends["retention"] = self._retention(value, unsure, ends["S"].low)
         return Drawn(ends, draws, self._null(unit, value) if with_null else {})
 
     def _retention(self, value: Mapping[str, Floats], draws: Mapping[str, Floats], least: Floats) -> Ends:
@@ -194,7 +209,7 @@ class Scoring:
         sure = least > LEAST_SELECTIVITY
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(draws["S"] > 0, draws["R"] / draws["S"], np.nan)
-        return percentile_ends(np.where(sure, value["R"], np.nan), ratio)
+        return percentile_ends(np.where(sure, value["R"], np.nan), ratio, expanded_tail(self.sources))
 
     def _bootstrapped(self, unit: int) -> dict[str, Floats]:
         """Each metric (C, draws) with the sources drawn again, some draws at a time."""

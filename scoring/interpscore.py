@@ -80,7 +80,7 @@ def score(
     reliability of recognition follows if answers are right or wrong; or give ``reliability`` in (0, 1].
     Without either, e_H is not corrected for the raters' noise and so too near to 0. ``pairs`` maps units
     (their names in ``units``, default 0, 1, …) to concepts; without it every unit is scored for every
-    concept. ``effects`` is what e_C needs. ``weights`` are of S, C, R, H.
+    concept. ``effects`` is what e_C needs. ``weights`` are of S, C, R, H. ``metrics`` are added to those.
 
     Raises UserError for arrays of other shapes, values out of range, unknown pairs, weights without a mean.
 
@@ -124,7 +124,7 @@ def score_cells(
     thousand permutations cannot tell among so many pairs, which ``p_S`` and ``q_S`` can.
     """
     laid = None if effects is None else measured(cells, effects)
-    scoring = Scoring(cells, settings or Settings(), laid, reliability, metrics)
+    scoring = Scoring(cells, settings or Settings(), laid, reliability, {**METRICS, **metrics})
     chosen = _every_pair(cells) if pairs is None else list(pairs)
     units, concepts = _places(cells, chosen)
     different = np.unique(units)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 from scipy.stats import t as student
 
 from scoring.statistics import CONFIDENCE, Floats, Integers
@@ -22,15 +23,38 @@ class Ends(NamedTuple):
     undefined: Integers
 
 
-def percentile_ends(value: Floats, draws: Floats, confidence: float = CONFIDENCE) -> Ends:
-    """The central part of the draws (C, m) that have a value; none where all of these are equal."""
+def percentile_ends(value: Floats, draws: Floats, tail: Floats | None = None) -> Ends:
+    """The central part of the draws (C, m) that have a value; none where all of these are equal.
+
+    ``tail`` (C,) is the share of draws left out at each end: 2.5%, or less for few sources.
+    """
     undefined = np.isnan(draws).sum(axis=1)
     usable = ~np.isnan(value) & (undefined < draws.shape[1]) & (_spread(draws) > 0)
-    ends = np.full((2, value.size), np.nan)
-    if usable.any():
-        tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-        ends[:, usable] = np.nanquantile(draws[usable], tails, axis=1)
+    share = np.full(value.size, (1 - CONFIDENCE) / 2) if tail is None else tail
+    ends = np.where(usable, np.stack([_quantile(draws, share), _quantile(draws, 1 - share)]), np.nan)
     return Ends(ends[0], ends[1], np.where(usable, PERCENTILE, ""), undefined)
+
+
+def _quantile(draws: Floats, share: Floats) -> Floats:
+    """Linear quantiles (C,) at shares (C,) of the draws (C, m) that have a value; NaN where none has."""
+    ranked = np.sort(draws, axis=1)
+    place = share * np.maximum((~np.isnan(draws)).sum(axis=1) - 1, 0)
+    below = np.floor(place).astype(np.intp)
+    ends = np.stack([below, np.ceil(place).astype(np.intp)], axis=1)
+    low, high = np.take_along_axis(ranked, ends, axis=1).T
+    return np.asarray(low + (place - below) * (high - low))
+
+
+def shrunken_tail(sources: Integers) -> Floats:
+    """The tail (C,) that makes up for a bootstrap's variance, which is (n-1)/n times what it should be."""
+    n = np.maximum(sources, 2)
+    return np.asarray(ndtr(ndtri((1 - CONFIDENCE) / 2) * np.sqrt(n / (n - 1))))
+
+
+def expanded_tail(sources: Integers) -> Floats:
+    """As ``shrunken_tail``, with t too (Hesterberg 2015, The American Statistician 69(4), 371-386)."""
+    n = np.maximum(sources, 2)
+    return np.asarray(ndtr(student.ppf((1 - CONFIDENCE) / 2, n - 1) * np.sqrt(n / (n - 1))))
 
 
 def around(value: Floats, ends: Ends) -> Ends:
@@ -44,14 +68,20 @@ def dominance_ends(value: Floats, draws: Floats, sources: Integers, confidence: 
     SE is the draws' standard deviation times sqrt(n/(n-1)), t has n - 1 degrees of freedom, n the number of
     ``sources`` (C,) of the smaller side; the delta method takes both to atanh(e). A percentile interval is
     too narrow here: with 27 sources a concept it covers 93% at e = .60 and 89% at .88, with 8 sources 78% at
-    .92; this one 93 to 95%. At e = 1 all draws are 1 and say nothing: P is then at least .05^(1/n).
+    .92. A unit may miss some of its concept's pictures though none of the sample's, which no draw knows: a
+    share of 1 - .05^(1/n) at most, which takes as much off e. The end nearer to 0 lies at least as far off
+    as that and t·SE together, their root sum of squares; else 75% are covered where 2 or 5% are missed. At
+    e = 1 all draws are 1 and say nothing: P is then at least .05^(1/n). ``docs/calibration.md`` counts.
     """
     undefined = np.isnan(draws).sum(axis=1)
     n = np.maximum(sources, 2)
     spread = _spread(draws) * np.sqrt(n / (n - 1))
     inside = np.where(np.abs(value) < 1, value, 0.0)
-    reach = student.ppf((1 + confidence) / 2, n - 1) * spread / (1 - inside**2)
-    ends = np.tanh(np.arctanh(inside) + np.stack([-reach, reach]))
+    reach = student.ppf((1 + confidence) / 2, n - 1) * spread
+    ends = np.tanh(np.arctanh(inside) + np.stack([-reach, reach]) / (1 - inside**2))
+    unseen = np.hypot(reach, inside * (1 - (1 - confidence) ** (1 / n)))
+    ends[0] = np.where(inside > 0, np.minimum(ends[0], np.maximum(inside - unseen, -1)), ends[0])
+    ends[1] = np.where(inside < 0, np.maximum(ends[1], np.minimum(inside + unseen, 1)), ends[1])
     usable = ~np.isnan(value) & (spread > 0) & (sources >= 2)
     kind = np.where(usable, T_ON_ATANH, "")
     for end in (-1.0, 1.0):

@@ -9,6 +9,9 @@ import numpy as np
 from scoring.cells import Cells
 from scoring.statistics import CONFIDENCE, Floats, Integers, central_interval, members
 
+#: draws looked at together, so that memory stays small
+DRAWS_AT_ONCE = 50
+
 
 def reliability(cells: Cells) -> float:
     """Give the share of the variance of p between images of a cell that is not the raters' noise.
@@ -32,7 +35,8 @@ def reliability_ends(cells: Cells, times: Floats, confidence: float = CONFIDENCE
     images = _images(cells)
     if not images.noise.size:
         return float("nan"), float("nan")
-    found = central_interval(_share(images, times), confidence)
+    parts = [times[:, start : start + DRAWS_AT_ONCE] for start in range(0, times.shape[1], DRAWS_AT_ONCE)]
+    found = central_interval(np.concatenate([_share(images, part) for part in parts]), confidence)
     return found.low, found.high
 
 

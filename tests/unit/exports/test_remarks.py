@@ -22,8 +22,8 @@ def test_examples_in_the_docstrings() -> None:
         ),
         (
             "H: recognition has a reliability of only 0.12, and dividing by its root multiplies noise by 2.9",
-            "H (human consistency) is divided by the root of a low reliability: 0.12, and dividing by its root "
-            "multiplies noise by 2.9",
+            "H (human consistency) is divided by the root of a low reliability: 0.12, and dividing by its "
+            "root multiplies noise by 2.9",
         ),
         (
             "R: no_interval_since_resamples_do_not_vary",

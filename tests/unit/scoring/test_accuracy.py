@@ -12,6 +12,7 @@ from scoring.accuracy import (
     accuracy_table,
     experiment_trials,
     interval_of,
+    level_contrast,
     two_way_mean_interval,
 )
 
@@ -130,3 +131,72 @@ def test_over_concepts_the_concepts_are_strata() -> None:
     expected = interval_of(experiment_trials(trials()))
     assert table.loc[0, "low"] == pytest.approx(expected.low)
     assert expected.n_sources == 3
+
+
+def test_contrast_by_hand() -> None:
+    # two people a level, two sources that both levels show, each answer once; .75 - .25 = .5
+    # a part is its residual / 4: at the first level (1, -3, 1, 1)/16, at the second -(-1, -1, 3, -1)/16
+    found = level_contrast(
+        [1, 0, 1, 1, 0, 0, 1, 0], [True] * 4 + [False] * 4, list("aabbccdd"), list("xyxyxyxy")
+    )
+    parts = np.array([1, -3, 1, 1, 1, 1, -3, 1]) / 16
+    by_person = parts.reshape(4, 2).sum(axis=1)
+    by_source = parts.reshape(4, 2).sum(axis=0)
+    variance = 4 / 2 * (by_person**2).sum() + 2 * (by_source**2).sum() - 8 / 7 * (parts**2).sum()
+    assert found.difference == pytest.approx(0.5)
+    assert found.high - found.difference == pytest.approx(
+        min(stats.t.ppf(0.975, 1) * math.sqrt(variance), 0.5), rel=1e-12
+    )
+    assert (found.n, found.n_participants, found.n_sources, found.reason) == (8, 4, 2, "")
+
+
+def test_contrast_takes_away_what_sources_have_at_both_levels() -> None:
+    rng = np.random.default_rng(5)
+    ease, people = rng.normal(0, 2, 20), np.arange(40)
+    first = np.repeat(people < 20, 20)
+    right = (rng.random((40, 20)) < special.expit(ease)).astype(float).ravel()
+    person, source = np.repeat(people, 20), np.tile(np.arange(20), 40)
+    shared = level_contrast(right, first, person, source)
+    apart = level_contrast(right, first, person, source + 20 * first)
+    assert shared.high - shared.low < 0.6 * (apart.high - apart.low)
+
+
+def test_contrast_of_participants_who_saw_both_levels() -> None:
+    found = level_contrast(
+        [1, 0, 0.5, 0] * 2, [True, False] * 4, list("aabbaabb"), list("xxxxyyyy"), confidence=0.5
+    )
+    assert found.difference == pytest.approx(0.75)
+    assert -1 <= found.low < 0.75 < found.high <= 1
+
+
+@pytest.mark.parametrize(
+    ("first", "people", "sources", "reason"),
+    [
+        ([True] * 4, "abcd", "xyxy", "no_responses"),
+        ([True, True, True, False], "abcd", "xyxy", "fewer_than_2_participants"),
+        ([True, True, False, False], "abcd", "xxxx", "fewer_than_2_sources"),
+        ([True, True, False, False], "abcd", "xyxy", "all_values_equal"),
+    ],
+)
+def test_a_contrast_without_interval_has_a_reason(
+    first: list[bool], people: str, sources: str, reason: str
+) -> None:
+    found = level_contrast([1, 1, 0, 0], first, list(people), list(sources))
+    assert found.reason == reason
+    assert math.isnan(found.low)
+    assert math.isnan(found.difference) == (reason == "no_responses")
+
+
+def test_coverage_of_a_contrast_is_nominal() -> None:
+    """30 participants a level, 12 sources in both, of which each participant sees four."""
+    points = np.random.default_rng(0).normal(0.8, 0.7 * math.sqrt(2), 400_000)
+    truth, covered = special.expit(points).mean() - 0.5, []
+    for seed in range(500):
+        rng = np.random.default_rng([9, seed])
+        person, first = np.repeat(np.arange(60), 4), np.repeat(np.arange(60) < 30, 4)
+        source = rng.random((60, 12)).argsort(axis=1)[:, :4].ravel()
+        ease = rng.normal(0, 0.7, 60)[person] + rng.normal(0, 0.7, 12)[source]
+        right = rng.random(240) < special.expit(ease + 0.8 * first)
+        found = level_contrast(right, first, person, source)
+        covered.append(found.low <= truth <= found.high)
+    assert 0.92 <= np.mean(covered) <= 0.985
