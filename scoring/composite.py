@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from scoring.statistics import Floats
+from stimuli.errors import UserError
+
+
+def refuse_weights(weights: Sequence[float]) -> None:
+    """Raise UserError for weights of S, C, R, H that give no mean."""
+    if not (all(weight >= 0 for weight in weights) and 0 < sum(weights) < float("inf")):
+        given = " ".join(f"{weight:g}" for weight in weights)
+        raise UserError(
+            f"the weights {given} give no mean; give S C R H weights of at least 0 that are not all 0"
+        )
 
 
 def composite(values: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:

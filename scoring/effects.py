@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from scoring.cells import Cells
-from scoring.composite import composite, composite_of_draws
+from scoring.composite import composite, composite_of_draws, refuse_weights
 from scoring.draws import Measured, Sampler, bootstrap, exchanges
 from scoring.intervals import (
     Ends,
@@ -30,7 +30,6 @@ from scoring.metrics.registry import COMPONENTS, METRICS
 from scoring.metrics.sample import Metric, Result, Sample, joined
 from scoring.reliability import reliability, reliability_ends
 from scoring.statistics import Floats, Integers, mann_whitney_p
-from stimuli.errors import UserError
 
 #: units looked at together, so that memory stays small
 CHUNK = 256
@@ -60,11 +59,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse weights that give no mean."""
-        if not (all(weight >= 0 for weight in self.weights) and 0 < sum(self.weights) < float("inf")):
-            given = " ".join(f"{weight:g}" for weight in self.weights)
-            raise UserError(
-                f"the weights {given} give no mean; give S C R H weights of at least 0 that are not all 0"
-            )
+        refuse_weights(self.weights)
 
     @property
     def weight(self) -> dict[str, float]:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scoring.composite import refuse_weights
 from scoring.counted_rows import listed
 from scoring.neuron_map import Pair
 from scoring.published.causality import saturate
@@ -68,12 +69,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse weights that give no mean."""
-        total = sum(self.weights)
-        if not (all(weight >= 0 for weight in self.weights) and 0 < total < float("inf")):
-            given = " ".join(f"{weight:g}" for weight in self.weights)
-            raise UserError(
-                f"the weights {given} give no mean; give S C R H weights of at least 0 that are not all 0"
-            )
+        refuse_weights(self.weights)
 
     @property
     def weight(self) -> dict[str, float]:
