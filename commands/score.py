@@ -103,7 +103,7 @@ def _regroup(args: Sequence[str]) -> Iterator[str]:
 @click.option(
     "--dream-level",
     callback=_as_levels,
-    help="Level(s) of images optimised for a unit, which are left out.  [default: 4, or the study's]",
+    help="Level(s) of images optimised for a unit, left out.  [default: the study's; 4 in published data]",
 )
 @click.option(
     "--threshold-percentile",
@@ -164,6 +164,7 @@ def score(paths: tuple[Path, ...], quiet: bool, as_json: bool, force: bool, **op
     """
     data, neuron_map, results = _paths(paths, options)
     written = _check_request(results, force, options)
+    _refuse_inputs(written, [data, neuron_map, options["key_file"]])
     pairs = read_neuron_map(neuron_map) if neuron_map else None
     stimuli = read_manifest(options["manifest"]) if options["manifest"] else []
     loaded = model_of(options)
@@ -171,6 +172,8 @@ def score(paths: tuple[Path, ...], quiet: bool, as_json: bool, force: bool, **op
     trials = of_clusters(trials, stimuli, options["clusters"])
     run = _published if options["reference"] else _default
     table, controls, notes = run(trials, pairs, stimuli, loaded, options, quiet or as_json)
+    if controls is None:
+        written.pop().unlink(missing_ok=True)
     _write([table, *([] if controls is None else [controls])], written, force)
     tell(table, controls, written, notes, quiet=quiet, as_json=as_json)
 
@@ -191,7 +194,10 @@ def _paths(paths: tuple[Path, ...], options: dict[str, Any]) -> tuple[Path | Non
 
 
 def _check_request(results: Path, force: bool, options: dict[str, Any]) -> list[Path]:
-    """Refuse what cannot be done before anything is read; say which files will be written."""
+    """Refuse what cannot be done before anything is read; name the results' file and the controls'.
+
+    Without controls there is to be none of an older scoring beside the results either.
+    """
     _check_method(options)
     if options["study"] and not options["store"]:
         raise UserError("score --study needs the units' activations; add --store")
@@ -202,14 +208,20 @@ def _check_request(results: Path, force: bool, options: dict[str, Any]) -> list[
     if options["clusters"] and not options["manifest"]:
         raise UserError("--cluster needs the manifest that names the clusters; add --manifest")
     _check_model_options(options)
-    if results.suffix in {".json", ".parquet"}:
+    if results.suffix.lower() in {".json", ".parquet"}:
         raise UserError(f"the results are written as CSV; name {results.name} with the ending .csv")
-    written = [results]
-    if not options["reference"] and not options["every_pair"]:
-        written.append(results.with_name(f"{results.stem}_controls{results.suffix}"))
+    written = [results, results.with_name(f"{results.stem}_controls{results.suffix}")]
     for path in written:
         refuse_to_overwrite(path, force)
     return written
+
+
+def _refuse_inputs(written: Sequence[Path], read: Sequence[Path | None]) -> None:
+    """Refuse to write what is read, with --force as well."""
+    inputs = {path.resolve() for path in read if path is not None}
+    for path in written:
+        if path.resolve() in inputs:
+            raise UserError(f"{path} would be written and is read too; give RESULTS another name")
 
 
 def _check_method(options: dict[str, Any]) -> None:
@@ -266,14 +278,35 @@ def _default(
 
 
 def _levels(trials: Trials, options: dict[str, Any]) -> Levels:
-    """The roles of levels: as options say, else as the study does, else all but clean ones and dreams."""
+    """The roles of levels: as options say, else as the study does, else all but clean ones and dreams.
+
+    Raises UserError if an option gives a level a second role, or names one that no row has.
+    """
     clean = trials.clean if options["clean_level"] is None else options["clean_level"]
     dreams = trials.dreams if options["dream_level"] is None else options["dream_level"]
     asked = [
         options[name] for name in ("recognizable_levels", "adversarial_level") if options[name] is not None
     ]
     degraded = tuple(level for levels in asked for level in levels) if asked else None
-    return Levels(clean, tuple(level for level in dreams if level != clean), degraded)
+    if options["dream_level"] is None:
+        dreams = tuple(level for level in dreams if level != clean and level not in (degraded or ()))
+    named = {"clean": (clean,), "dream": dreams, "degraded": degraded or ()}
+    for one, other in (("clean", "dream"), ("clean", "degraded"), ("dream", "degraded")):
+        for level in named[one]:
+            if level in named[other]:
+                raise UserError(f"level {level} is named as {one} and as {other}; give it one role")
+    _refuse_absent(trials, degraded or ())
+    return Levels(clean, dreams, degraded)
+
+
+def _refuse_absent(trials: Trials, wanted: Sequence[int]) -> None:
+    there = set(trials.frame["level"].astype(int))
+    for level in wanted:
+        if level not in there:
+            raise UserError(
+                f"{trials.origin} has no row at level {level}; its levels are "
+                f"{', '.join(str(one) for one in sorted(there))}"
+            )
 
 
 def _published(

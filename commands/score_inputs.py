@@ -47,7 +47,7 @@ class Trials:
     clean: int = PublishedSettings.clean_level
     invariant: tuple[int, ...] = PublishedSettings.invariant_levels
     adversarial: tuple[int, ...] = PublishedSettings.adversarial_levels
-    dreams: tuple[int, ...] = PUBLISHED_DREAMS
+    dreams: tuple[int, ...] = ()
     weights: str = UNKNOWN_WEIGHTS
     notes: tuple[str, ...] = ()
     stimuli: pd.DataFrame | None = None
@@ -74,7 +74,9 @@ def trials_of_file(data: Path, pairs: Sequence[Pair] | None, options: dict[str, 
         )
     check_pairs(frame, pairs, str(data))
     units = there if wanted is None else tuple(dict.fromkeys(wanted))
-    return Trials(frame, str(data), units, notes=(*frame.attrs["notes"], *_exclusions(frame)))
+    dreams = PUBLISHED_DREAMS if frame.attrs["form"] == "published" else ()
+    notes = (*frame.attrs["notes"], *_exclusions(frame))
+    return Trials(frame, str(data), units, dreams=dreams, notes=notes)
 
 
 def check_pairs(frame: pd.DataFrame, pairs: Sequence[Pair] | None, origin: str) -> None:

@@ -11,6 +11,7 @@ import click
 import numpy as np
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 #: units of a concept that are shown where every unit is scored
@@ -86,7 +87,9 @@ def _rich_table(table: pd.DataFrame, *, published: bool) -> Table:
         shown.add_column(name, justify="left" if name == "Concept" else "right")
     for row in table.to_dict("records"):
         cells = [_cell(row, name, with_null=published) for name in names]
-        shown.add_row(str(row["Neuron"]), str(row["Concept"]), *cells, *(_last(row, name) for name in last))
+        shown.add_row(
+            str(row["Neuron"]), escape(str(row["Concept"])), *cells, *(_last(row, name) for name in last)
+        )
     return shown
 
 
@@ -110,7 +113,7 @@ def _rich_controls(controls: pd.DataFrame) -> Table:
     shown = Table(title="Controls: E of what should get nothing, beside the labelled units")
     for name in ("Control", "mean E", "largest E", "labelled, mean E", "at or above the labelled"):
         shown.add_column(name, justify="left" if name == "Control" else "right")
-    for control, rows in controls[controls["Concept"] != "all"].groupby("Control", sort=False):
+    for control, rows in controls[controls["Neuron"] != ""].groupby("Control", sort=False):
         reasons = " ".join(sorted(set(rows["reason"]) - {""}))
         reached = rows["at_or_above"].dropna()
         shown.add_row(

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from scoring.neuron_map import concept_key
-from scoring.statistics import Floats, Integers
+from scoring.statistics import Floats, Integers, mean_by
 from stimuli.errors import UserError
 
 
@@ -79,7 +79,7 @@ def cells_of(images: pd.DataFrame, activation: ArrayLike, units: Sequence[int], 
         conditions=conditions,
         units=tuple(units),
         concept=place,
-        activation=_averaged(np.asarray(activation), where, shape),
+        activation=_averaged(np.asarray(activation, dtype=np.float64), where, shape),
         recognition=score,
         responses=responses,
         variance=variance,
@@ -103,19 +103,12 @@ def _clean_first(names: NDArray[np.str_], clean: str) -> tuple[str, ...]:
     return (clean, *(name for name in there if name != clean))
 
 
-def _averaged(
-    values: NDArray[np.floating], where: tuple[Integers, Integers], shape: tuple[int, int]
-) -> Floats:
+def _averaged(values: Floats, where: tuple[Integers, Integers], shape: tuple[int, int]) -> Floats:
     """Average the rows of an array (images, units) by cell; NaN in the cells without a row."""
-    count = np.zeros(shape)
-    np.add.at(count, where, 1)
-    total = np.full((*shape, values.shape[1]), np.nan)
-    if count.max() <= 1:
-        total[where] = values
-        return total
-    total[where] = 0.0
-    np.add.at(total, where, values)
-    return np.asarray(total / np.maximum(count, 1)[..., None])
+    cell, row = np.unique(np.ravel_multi_index(where, shape), return_inverse=True)
+    laid = np.full((shape[0] * shape[1], values.shape[1]), np.nan)
+    laid[cell] = values[np.argsort(row)] if cell.size == len(values) else mean_by(row, values)
+    return laid.reshape(*shape, -1)
 
 
 def _human(

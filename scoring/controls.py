@@ -84,9 +84,12 @@ def _from_draws(control: str, draws: Floats, labelled: float) -> dict[str, objec
 def _from_units(values: Floats, labelled: float) -> dict[str, object]:
     there = values[~np.isnan(values)]
     if not there.size:
-        return _row(
-            MISMATCHED, np.nan, np.nan, np.nan, 0, labelled, np.nan, "no_labelled_unit_of_another_concept"
+        reason = (
+            "labelled_units_of_other_concepts_have_no_E"
+            if values.size
+            else "no_labelled_unit_of_another_concept"
         )
+        return _row(MISMATCHED, np.nan, np.nan, np.nan, 0, labelled, np.nan, reason)
     share = np.nan if np.isnan(labelled) else float((there >= labelled).mean())
     return _row(
         MISMATCHED,

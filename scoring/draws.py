@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from scoring.cells import Cells
 from scoring.matched_controls import matched_controls
 from scoring.metrics.sample import Causal, Sample
+from scoring.neuron_map import concept_key
 from scoring.statistics import Floats, Integers, bootstrap_counts, midranks, permutations_within
+from stimuli.errors import UserError
 
 if TYPE_CHECKING:
     from scoring.causal_effects import CausalEffects
@@ -37,19 +39,44 @@ def measured(cells: Cells, effects: CausalEffects, controls: int = CONTROLS) -> 
     """Lay out causal effects by cells, and find each unit's controls among them.
 
     Images of one source are averaged; images of sources that the cells lack are left out. Units of the
-    cells that were not measured have NaN.
+    cells that were not measured have NaN. Raises UserError for arrays of other shapes than their names, and
+    for a concept of the cells that was not measured: a logit is contrasted with all concepts.
     """
+    _refuse_shapes(effects)
+    concept = _index([concept_key(name) for name in effects.concepts], cells.concepts)
+    _refuse_missing(cells.concepts, concept)
     row = _index(cells.sources, effects.sources)
-    others = [unit for unit in effects.units if unit not in set(cells.units)]
+    own = set(cells.units)
+    others = [unit for unit in effects.units if unit not in own]
     column = _index(effects.units, [*cells.units, *others])
-    concept = _index([name.lower() for name in effects.concepts], cells.concepts)
     laid = np.full((len(cells.concepts), len(cells.sources), column.size), np.nan)
     for source in np.unique(row[row >= 0]):
         found = effects.effect[row == source].mean(axis=0, dtype=np.float64)
-        there = found[np.ix_(column[column >= 0], concept[concept >= 0])].T
-        laid[np.ix_(concept >= 0, [source], column >= 0)] = there[:, None]
+        laid[:, source, column >= 0] = found[np.ix_(column[column >= 0], concept)].T
     mean = np.where(column >= 0, effects.mean_activation[np.maximum(column, 0)], 0.0)
     return Measured(laid, matched_controls(mean, np.arange(len(cells.units)), controls))
+
+
+def _refuse_shapes(effects: CausalEffects) -> None:
+    shape = (len(effects.sources), len(effects.units), len(effects.concepts))
+    if effects.effect.shape != shape:
+        raise UserError(
+            f"the causal effects have the shape {effects.effect.shape}, not {shape}; "
+            "give sources x units x concepts"
+        )
+    if effects.mean_activation.shape != shape[1:2]:
+        raise UserError(
+            f"the causal effects' mean activation has the shape {effects.mean_activation.shape}, not "
+            f"{shape[1:2]}; give one value for each unit"
+        )
+
+
+def _refuse_missing(concepts: Sequence[str], places: Integers) -> None:
+    for concept, place in zip(concepts, places, strict=True):
+        if place < 0:
+            raise UserError(
+                f"the causal effects lack the concept {concept}; measure all concepts of the images together"
+            )
 
 
 def _index(into: Sequence[object], names: Sequence[object]) -> Integers:
@@ -81,9 +108,13 @@ def strata(cells: Cells) -> Integers:
 
 
 def stuck(cells: Cells) -> NDArray[np.bool_]:
-    """Mark the sources (S,) whose set of conditions no other has: they exchange with none."""
+    """Mark the sources (S,) whose set of conditions no source of another concept has.
+
+    They exchange among their own at most, which tells nothing about their concept.
+    """
     group = strata(cells)
-    alone: NDArray[np.bool_] = np.bincount(group)[group] == 1
+    pairs = np.unique(np.stack([group, cells.concept]), axis=1)
+    alone: NDArray[np.bool_] = (np.bincount(pairs[0]) == 1)[group]
     return alone
 
 

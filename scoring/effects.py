@@ -16,10 +16,11 @@ import numpy as np
 
 from scoring.cells import Cells
 from scoring.composite import composite, composite_of_draws, refuse_weights
-from scoring.draws import Measured, Sampler, bootstrap, exchanges
+from scoring.draws import Measured, Sampler, bootstrap, exchanges, stuck
 from scoring.intervals import (
     Ends,
     around,
+    chosen,
     dominance_ends,
     draws_at_bound,
     expanded_tail,
@@ -27,7 +28,7 @@ from scoring.intervals import (
     shrunken_tail,
 )
 from scoring.metrics.registry import COMPONENTS, METRICS
-from scoring.metrics.sample import Metric, Result, Sample, joined
+from scoring.metrics.sample import Flags, Metric, Result, Sample, joined
 from scoring.reliability import reliability, reliability_ends
 from scoring.statistics import Floats, Integers, mann_whitney_p
 
@@ -118,9 +119,9 @@ class Scoring:
 
     @cached_property
     def sampler(self) -> Sampler:
-        """What makes the samples. Reliability that is not surely above 0 counts as none."""
-        unsure = self.given_reliability is None and not self.reliability_ends[0] > 0
-        return Sampler(self.cells, float("nan") if unsure else self.reliability, self.measured)
+        """What makes the samples. Reliability that is not surely above 0 counts as none, which is 0."""
+        low = self.reliability_ends[0] if self.given_reliability is None else self.reliability
+        return Sampler(self.cells, 0.0 if low <= 0 else self.reliability, self.measured)
 
     @cached_property
     def times(self) -> list[Floats]:
@@ -180,7 +181,8 @@ class Scoring:
         """One-sided Mann-Whitney p (C, units) of clean activation, concept against the rest."""
         there = self.cells.present[0]
         values, concept = self.cells.activation[0, there], self.cells.concept[there]
-        return mann_whitney_p(values, concept, len(self.cells.concepts))
+        found = mann_whitney_p(values, concept, len(self.cells.concepts))
+        return np.where(np.isnan(self.observed.value["S"]), np.nan, found)
 
     def draw(self, unit: int, with_null: bool = True) -> Drawn:
         """Draw one unit's intervals, and its null, for all concepts."""
@@ -193,11 +195,21 @@ class Scoring:
         for symbol, metric in self.metrics.items():
             ends[symbol], unsure[symbol] = self._ends(metric, sample, value[symbol], draws[symbol])
         draws |= {"E": composite_of_draws(unsure, value, self.weights)}
-        whole = self.observed.composite[:, unit]
-        ends["E"] = around(whole, percentile_ends(whole, draws["E"], shrunken_tail(self.sources)))
+        ends["E"] = self._composite_ends(value, self.observed.composite[:, unit], draws["E"])
         if {"S", "R"} <= set(self.metrics):
             ends["retention"] = self._retention(value, unsure, ends["S"].low)
         return Drawn(ends, draws, self._null(unit, value) if with_null else {})
+
+    def _composite_ends(self, value: Mapping[str, Floats], whole: Floats, draws: Floats) -> Ends:
+        """Ends of E: as those of its components where all of these are 2P - 1, else percentiles."""
+        others = [
+            ~np.isnan(value[symbol])
+            for symbol, metric in self.metrics.items()
+            if metric.sources is None and self.weights[symbol]
+        ]
+        mixed = np.logical_or.reduce([np.zeros(whole.shape, bool), *others])
+        percentiles = percentile_ends(whole, draws, shrunken_tail(self.sources))
+        return around(whole, chosen(mixed, percentiles, dominance_ends(whole, draws, self.sources)))
 
     def _retention(self, value: Mapping[str, Floats], draws: Mapping[str, Floats], least: Floats) -> Ends:
         """Ends of e_R/e_S where e_S is surely above 0.2; a ratio to less says nothing."""
@@ -229,7 +241,19 @@ class Scoring:
             for symbol, metric in self.metrics.items()
             if metric.from_noise
         }
-        return null | {"E": composite_of_draws(null, value, self.noise_weights)}
+        null |= {"E": composite_of_draws(null, value, self.noise_weights)}
+        return {symbol: np.where(self.without_null[:, None], np.nan, draws) for symbol, draws in null.items()}
+
+    @cached_property
+    def stuck_sources(self) -> Integers:
+        """How many sources of each concept (C,) can exchange with none of another concept."""
+        return np.bincount(self.cells.concept[stuck(self.cells)], minlength=len(self.cells.concepts))
+
+    @cached_property
+    def without_null(self) -> Flags:
+        """Mark the concepts (C,) of which no source can exchange: shuffling leaves them as they are."""
+        counts = np.bincount(self.cells.concept, minlength=len(self.cells.concepts))
+        return np.asarray(self.stuck_sources == counts)
 
     @property
     def best_of_draws(self) -> int:
@@ -252,7 +276,7 @@ class Scoring:
             value = {s: self.metrics[s].compute(sample).value for s in self.noise_weights}
             found = composite(value, self.noise_weights)
             best = np.fmax(best, np.where(np.isnan(found), -np.inf, found).max(axis=1))
-        return best
+        return np.where(self.without_null, np.nan, best)
 
     def _rng(self, *stream: int) -> np.random.Generator:
         return np.random.default_rng([self.settings.seed, *stream])

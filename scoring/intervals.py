@@ -71,27 +71,48 @@ def dominance_ends(value: Floats, draws: Floats, sources: Integers, confidence: 
     .92. A unit may miss some of its concept's pictures though none of the sample's, which no draw knows: a
     share of 1 - .05^(1/n) at most, which takes as much off e. The end nearer to 0 lies at least as far off
     as that and t·SE together, their root sum of squares; else 75% are covered where 2 or 5% are missed. At
-    e = 1 all draws are 1 and say nothing: P is then at least .05^(1/n). ``docs/calibration.md`` counts.
+    e = 1 with draws that are all 1 and say nothing, P is at least .05^(1/n); if draws fall short of it, as
+    those of a rank among controls can, the ends are e and the draws' 2.5%. ``docs/calibration.md`` counts.
     """
-    undefined = np.isnan(draws).sum(axis=1)
     n = np.maximum(sources, 2)
-    spread = _spread(draws) * np.sqrt(n / (n - 1))
+    spread = _spread(draws)
+    low, high = _on_atanh(value, spread * np.sqrt(n / (n - 1)), n, confidence)
+    kind = np.where(~np.isnan(value) & (spread > 0), T_ON_ATANH, "")
+    at_end, flat = np.abs(value) == 1, spread == 0
+    bound = 2 * (1 - confidence) ** (1 / n) - 1
+    for here, least, name in (
+        (at_end & flat, bound, BOUND),
+        (
+            at_end & ~flat,
+            _quantile(np.sign(value)[:, None] * draws, np.full(value.size, (1 - confidence) / 2)),
+            PERCENTILE,
+        ),
+    ):
+        low = np.where(here, np.where(value > 0, least, -1.0), low)
+        high = np.where(here, np.where(value > 0, 1.0, -least), high)
+        kind = np.where(here, name, kind)
+    missing = (kind == "") | (sources < 2)
+    ends = np.where(missing, np.nan, np.stack([low, high]))
+    return Ends(ends[0], ends[1], np.where(missing, "", kind), np.isnan(draws).sum(axis=1))
+
+
+def _on_atanh(value: Floats, error: Floats, n: Integers, confidence: float) -> tuple[Floats, Floats]:
+    """The ends e ± t·SE on the scale of atanh, the one nearer to 0 with room for what no draw knows."""
     inside = np.where(np.abs(value) < 1, value, 0.0)
-    reach = student.ppf((1 + confidence) / 2, n - 1) * spread
-    ends = np.tanh(np.arctanh(inside) + np.stack([-reach, reach]) / (1 - inside**2))
-    unseen = np.hypot(reach, inside * (1 - (1 - confidence) ** (1 / n)))
-    ends[0] = np.where(inside > 0, np.minimum(ends[0], np.maximum(inside - unseen, -1)), ends[0])
-    ends[1] = np.where(inside < 0, np.maximum(ends[1], np.minimum(inside + unseen, 1)), ends[1])
-    usable = ~np.isnan(value) & (spread > 0) & (sources >= 2)
-    kind = np.where(usable, T_ON_ATANH, "")
-    for end in (-1.0, 1.0):
-        at_end = (value == end) & (sources >= 2)
-        bound = 2 * (1 - confidence) ** (1 / n) - 1
-        ends[0] = np.where(at_end, bound if end > 0 else -1.0, ends[0])
-        ends[1] = np.where(at_end, 1.0 if end > 0 else -bound, ends[1])
-        kind = np.where(at_end, BOUND, kind)
-    ends[:, kind == ""] = np.nan
-    return Ends(ends[0], ends[1], kind, undefined)
+    reach = student.ppf((1 + confidence) / 2, n - 1) * error
+    low, high = np.tanh(np.arctanh(inside) + np.stack([-reach, reach]) / (1 - inside**2))
+    room = np.hypot(reach, inside * (1 - (1 - confidence) ** (1 / n)))
+    low = np.where(inside > 0, np.minimum(low, np.maximum(inside - room, -1)), low)
+    high = np.where(inside < 0, np.maximum(high, np.minimum(inside + room, 1)), high)
+    return low, high
+
+
+def chosen(where: NDArray[np.bool_], ends: Ends, others: Ends) -> Ends:
+    """Take one set of ends where a mark (C,) holds, and others elsewhere."""
+    low, high, kind, undefined = (
+        np.where(where, one, other) for one, other in zip(ends, others, strict=True)
+    )
+    return Ends(low, high, kind, undefined)
 
 
 def draws_at_bound(value: Floats, draws: Floats, sources: Integers, rng: np.random.Generator) -> Floats:

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from scoring.composite import score_of
-from scoring.draws import stuck
 from scoring.effects import Drawn, Scoring
 from scoring.intervals import Ends
 from scoring.metrics.causality import NOT_MEASURED
@@ -221,12 +220,12 @@ class Table:
         }
 
     def _notes(self) -> list[str]:
-        shared, few = self._shared_notes(), self._few_sources()
+        shared, few, null = self._unreliable(), self._few_sources(), self._of_the_null()
         kept: list[list[str]] = [[] for _ in range(self.units.size)]
         for symbol in self.scoring.metrics:
             self._note_missing(symbol, kept)
         return [
-            "; ".join([*own, *([few[concept]] if few[concept] else []), *shared])
+            "; ".join([*own, *filter(None, (few[concept], null[concept])), *shared])
             for own, concept in zip(kept, self.concepts, strict=True)
         ]
 
@@ -251,26 +250,27 @@ class Table:
         note = f"fewer_than_{FEWEST}_sources: a unit chosen on them can be perfect by chance, read p_max"
         return [note if count < FEWEST else "" for count in counts]
 
-    def _shared_notes(self) -> list[str]:
-        return [*self._unreliable(), *self._stuck()]
-
     def _unreliable(self) -> list[str]:
         share = self.scoring.reliability
-        if np.isnan(self.scoring.sampler.reliability) or share >= LOW_RELIABILITY:
+        if not 0 < self.scoring.sampler.reliability < LOW_RELIABILITY:
             return []
         return [
             f"H: recognition has a reliability of only {share:.2f}, and dividing by its root multiplies "
             f"noise by {share**-0.5:.1f}"
         ]
 
-    def _stuck(self) -> list[str]:
-        alone = int(stuck(self.scoring.cells).sum())
-        total = len(self.scoring.cells.sources)
-        return (
-            [f"null: {alone} of {total} sources share their conditions with no other and stay"]
-            if alone
-            else []
-        )
+    def _of_the_null(self) -> list[str]:
+        """What is said of a concept (C,) whose sources, or some, can exchange with no other concept's."""
+        alone, cells = self.scoring.stuck_sources, self.scoring.cells
+        counts = np.bincount(cells.concept, minlength=len(cells.concepts))
+        return [
+            "null: no_source_of_another_concept_has_the_same_conditions"
+            if number == count
+            else f"null: {number} of its {count} sources share their conditions with no other concept"
+            if number
+            else ""
+            for number, count in zip(alone, counts, strict=True)
+        ]
 
     def _provenance(self) -> dict[str, object]:
         settings = self.scoring.settings

@@ -160,6 +160,17 @@ def group_midranks(ranks: Floats, times: Floats, group: Integers, groups: int) -
     return among_all - middle[group]
 
 
+def mean_by(group: Integers, values: Floats) -> Floats:
+    """Average rows (n, m) by their group (n,), 0 to the largest: (groups, m). Every group has a row.
+
+    Equal rows have exactly their value as mean: differences to a group's first row are averaged.
+    """
+    first = values[np.unique(group, return_index=True)[1]]
+    rest = np.zeros_like(first)
+    np.add.at(rest, group, values - first[group])
+    return np.asarray(first + rest / np.bincount(group)[:, None])
+
+
 def members(group: Integers, groups: int) -> Floats:
     """Give (groups, n): 1 where a thing is of a group, else 0."""
     return np.asarray(group[None, :] == np.arange(groups)[:, None], dtype=np.float64)

@@ -10,10 +10,12 @@ import pandas as pd
 
 from scoring.cells import Cells, cells_of
 from scoring.counted_rows import concept_keys, counted_rows, finite_column, listed
-from scoring.statistics import Floats
+from scoring.statistics import Floats, mean_by
 from scoring.trial_table import activation_column
 from stimuli.errors import UserError
 
+#: decimals of an image's mean score, so that equal ones tie, in whatever order they were added up
+_DIGITS = 12
 #: what tells images apart
 _IMAGE = ["concept", "source", "level", "name"]
 
@@ -55,7 +57,7 @@ def cells_of_trials(
     number = images.pop("number").to_numpy()
     first = np.unique(number, return_index=True)[1]
     differ = bool((activation != activation[first][number]).any())
-    values = _mean_by(number, activation) if differ else activation[first]
+    values = mean_by(number, activation) if differ else activation[first]
     notes = _notes(rows, scored, levels, images)
     if differ:
         notes = (*notes, "Rows of one image differ in activation; their mean is taken.")
@@ -111,10 +113,12 @@ def _summary(rows: pd.DataFrame, score: Floats) -> pd.DataFrame:
             "name": rows["image_basename"].to_numpy(str),
         }
     )
-    number = keys.groupby(_IMAGE).ngroup().to_numpy()
+    number = keys.groupby(_IMAGE).ngroup().to_numpy().astype(np.intp)
     count = np.bincount(number).astype(np.float64)
-    mean = np.bincount(number, score) / count
-    squares = np.bincount(number, (score - mean[number]) ** 2)
+    order = np.lexsort((score, number))
+    within = number[order]
+    mean = np.round(np.bincount(within, score[order]) / count, _DIGITS)
+    squares = np.bincount(within, (score[order] - mean[within]) ** 2)
     variance = np.divide(squares, count - 1, out=np.full(count.size, np.nan), where=count > 1)
     keys["condition"] = keys["level"].astype(str)
     return keys.assign(score=mean[number], responses=count[number], variance=variance[number], number=number)
@@ -127,12 +131,6 @@ def _activation(rows: pd.DataFrame, units: Sequence[int], origin: str) -> Floats
         column = names[int(np.flatnonzero(~np.isfinite(values).all(axis=0))[0])]
         finite_column(rows, column, origin, "extract the activation of its image")
     return values
-
-
-def _mean_by(number: np.ndarray, values: Floats) -> Floats:
-    total = np.zeros((number.max() + 1, values.shape[1]))
-    np.add.at(total, number, values)
-    return np.asarray(total / np.bincount(number)[:, None])
 
 
 def _notes(rows: pd.DataFrame, scored: pd.DataFrame, levels: Levels, images: pd.DataFrame) -> tuple[str, ...]:

@@ -24,7 +24,8 @@ _REMARKS = {
 #: what stands between two notes
 _BETWEEN = "; "
 _FEW = re.compile(r"fewer_than_(\d+)_sources: .*")
-_STUCK = re.compile(r"null: (\d+) of (\d+) sources share their conditions with no other and stay")
+_STUCK = re.compile(r"null: (\d+) of its (\d+) sources share their conditions with no other concept")
+_NO_NULL = "null: no_source_of_another_concept_has_the_same_conditions"
 
 
 def remarks(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
@@ -59,9 +60,11 @@ def sentence(note: str) -> str:
         )
     if stuck := _STUCK.fullmatch(note):
         return (
-            f"{stuck[1]} of {stuck[2]} pictures have conditions that no other has, so they keep their "
-            "activations in the null"
+            f"{stuck[1]} of {stuck[2]} pictures of the concept have conditions that no other concept has, so "
+            "they stay among themselves in the null"
         )
+    if note == _NO_NULL:
+        return "No null: no picture of another concept has the same conditions to exchange activations with"
     if colon and (remark := _of_component(symbol, said)):
         return remark
     return note[:1].upper() + note[1:]

@@ -29,6 +29,11 @@ REASONS = {
     "recognition_is_not_reliable": (
         "answers do not surely tell one picture of a concept from another (their reliability may be 0)"
     ),
+    "no_2_images_of_a_concept_and_condition_have_2_answers": (
+        "no two pictures of a concept in one condition were answered twice, so that it is not known how "
+        "reliable answers are"
+    ),
+    "silent_on_every_clean_image": "the unit is silent on every clean picture",
     "not_measured_it_needs_images_and_a_model": "it was not measured; give `score` the images and a model",
     "fewer_than_2_images_with_a_measured_effect_on_a_side": (
         "it was measured on fewer than 2 pictures of the concept, or of others"

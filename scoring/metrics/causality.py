@@ -12,6 +12,7 @@ NOT_MEASURED = "not_measured_it_needs_images_and_a_model"
 FEW_IMAGES = "fewer_than_2_images_with_a_measured_effect_on_a_side"
 NO_CONTROLS = "no_control_channels"
 NOT_THIS_UNIT = "unit_not_measured"
+SILENT = "silent_on_every_clean_image"
 
 
 def causality(sample: Sample) -> Result:
@@ -33,6 +34,7 @@ def causality(sample: Sample) -> Result:
             value[concept] = _above_controls(sample, sample.causal, int(concept), measured)
     missing = {
         CONSTANT: constant(sample),
+        SILENT: _silent(sample.causal),
         FEW_IMAGES: few[:, None],
         NO_CONTROLS: np.full((1, 1), alone),
     }
@@ -51,6 +53,14 @@ def _measured(causal: Causal) -> Flags:
     """Mark the sources (S,) whose image was measured; units that were not are missing in all of them."""
     there: Flags = ~np.isnan(causal.effect[0]).all(axis=1)
     return there
+
+
+def _silent(causal: Causal) -> Flags:
+    """Mark the columns (1, m or 1) whose unit changes nothing in any image, since it is silent in all."""
+    effect = causal.effect[:, :, causal.unit]
+    missing = np.isnan(effect)
+    still: Flags = ((effect == 0) | missing).all(axis=(0, 1)) & ~missing.all(axis=(0, 1))
+    return still[None, :]
 
 
 def specific(effect: Floats, own: Floats, times: Floats) -> Floats:

@@ -14,6 +14,7 @@ FEWEST = 8
 FEW = f"fewer_than_{FEWEST}_sources_in_every_condition"
 NO_VARIANCE = "recognition_or_activation_does_not_vary"
 UNRELIABLE = "recognition_is_not_reliable"
+UNREPEATED = "no_2_images_of_a_concept_and_condition_have_2_answers"
 
 
 def human_consistency(sample: Sample) -> Result:
@@ -35,10 +36,18 @@ def human_consistency(sample: Sample) -> Result:
     few = counted_cells(sample) == 0
     varies = number > 0
     value = np.tanh(mean / np.maximum(number, 1)) / _root(sample.reliability)
-    unreliable = np.full((1, 1), not sample.reliability > 0)
+    unknown, unreliable = (
+        np.full((1, 1), one) for one in (np.isnan(sample.reliability), sample.reliability <= 0)
+    )
     return result(
         np.clip(value, -1, 1),
-        {CONSTANT: constant(sample), FEW: few[:, None], NO_VARIANCE: ~varies, UNRELIABLE: unreliable},
+        {
+            CONSTANT: constant(sample),
+            FEW: few[:, None],
+            NO_VARIANCE: ~varies,
+            UNREPEATED: unknown,
+            UNRELIABLE: unreliable,
+        },
     )
 
 

@@ -41,7 +41,8 @@ class Sample:
     ``activation`` (K, S, m or 1), NaN where a source lacks a condition, which is so for every unit;
     ``times`` (S, m or 1) how often a source counts; ``recognition`` (K, S) the mean human score in [0, 1],
     NaN where nobody answered; ``concept`` (S,) numbers into the C concepts; ``reliability`` of recognition
-    in (0, 1], NaN if not known. ``ranks`` (K, S, m), where given, has ``midranks`` of each condition.
+    in (0, 1], 0 if it has none, NaN if it is unknown. ``ranks`` (K, S, m), where given, has
+    ``midranks`` of each condition.
     """
 
     activation: Floats

@@ -225,6 +225,56 @@ def test_without_resamples_there_are_no_intervals_and_no_nulls(run: DefaultRun) 
     assert "No intervals and no nulls (--resamples 0)." in out
 
 
+def test_a_run_without_controls_leaves_no_old_ones(run: DefaultRun) -> None:
+    assert run("--quiet", "--resamples", 0) == (0, "", "")
+    assert run.controls.exists()
+    options = ("--every-pair", "--quiet", "--resamples", 0)
+    status, out, err = run.manage("score", run.data, run.results, *options)
+    assert (status, out) == (1, "")
+    assert err.startswith(f"Error: {run.results} exists already")
+    assert run.manage("score", run.data, run.results, *options, "--force") == (0, "", "")
+    assert not run.controls.exists()
+
+
+def test_a_name_that_looks_like_markup(run: DefaultRun) -> None:
+    run.write(run.frame.assign(ground_truth=run.frame["ground_truth"].replace("trump", "[/b]")))
+    run.map.write_text('{"89": "[/b]"}')
+    status, out, _ = run("--resamples", 0)
+    assert status == 0
+    assert "[/b]" in out
+
+
+def test_scores_of_any_number_of_decimals_do_not_depend_on_the_order_of_rows(run: DefaultRun) -> None:
+    rng = np.random.default_rng(3)
+    run.write(run.frame.assign(soft_correct=rng.choice([0.1, 0.2, 0.3, 0.6, 0.7], size=len(run.frame))))
+    first = run.table()
+    run.write(run.frame.sample(frac=1, random_state=1))
+    pd.testing.assert_frame_equal(run.table(), first, check_exact=True)
+
+
+def test_a_constant_unit_stays_constant_when_rows_of_an_image_differ(run: DefaultRun) -> None:
+    """Another unit differs between the rows of one image, and images have unequal numbers of rows."""
+    frame = run.frame.assign(activation_89=0.1)
+    frame = frame[~(frame["ground_truth"].eq("trump") & (frame.groupby("image_basename").cumcount() == 2))]
+    frame.loc[frame.index[0], "activation_355"] += 0.5
+    run.write(frame)
+    table = run.table().set_index("Neuron")
+    assert table["InterpScore"].isna().tolist() == [unit == 89 for unit in table.index]
+    assert "S: constant_activation" in str(table.loc[89, "Notes"])
+
+
+def test_level_4_is_dreams_in_the_published_form_only(run: DefaultRun) -> None:
+    assert set(run.table()["n_conditions"]) == {4}
+    pictures = run.frame[run.frame["trial_category"].eq("experiment") & run.frame["level"].ne(4)]
+    own = pictures.assign(
+        level=pictures["level"].replace(3, 4),
+        source=pictures["image_basename"].str.replace(r"_(clean|noisy_level\d)", "", regex=True),
+    )
+    run.write(own)
+    assert set(run.table()["n_conditions"]) == {4}
+    assert set(run.table("--dream-level", 4)["n_conditions"]) == {3}
+
+
 class TestMissing:
     """What cannot be computed is missing, with the reason."""
 
@@ -310,6 +360,33 @@ class TestRefusals:
             "name the clean one with --clean-level",
             *("--clean-level", 9),
         )
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (("--dream-level", 5), "level 5 is named as clean and as dream; give it one role"),
+            (("--adversarial-level", 5), "level 5 is named as clean and as degraded; give it one role"),
+            (
+                ("--dream-level", 3, "--recognizable-levels", 1, 3),
+                "level 3 is named as dream and as degraded; give it one role",
+            ),
+        ],
+    )
+    def test_a_level_of_two_roles(self, run: DefaultRun, options: Sequence[object], message: str) -> None:
+        run.refuses(message, *options)
+
+    def test_a_degraded_level_that_is_not_there(self, run: DefaultRun) -> None:
+        message = f"{run.data} has no row at level 9; its levels are 1, 2, 3, 4, 5"
+        run.refuses(message, "--recognizable-levels", 1, 9)
+
+    def test_results_in_the_place_of_an_input(self, run: DefaultRun) -> None:
+        given = run.data.read_bytes()
+        written = run.data.with_name(f"{run.data.stem}_controls.csv")
+        written.write_bytes(given)
+        for data, results, named in ((run.data, run.data, run.data), (written, run.data, written)):
+            message = f"Error: {named} would be written and is read too; give RESULTS another name\n"
+            assert run.manage("score", data, run.map, results, "--force") == (1, "", message)
+        assert (run.data.read_bytes(), written.read_bytes()) == (given, given)
 
     def test_a_level_that_is_no_number(self, run: DefaultRun) -> None:
         assert run("--dream-level", "low")[0] == 2

@@ -38,8 +38,13 @@ def test_examples_in_the_docstrings() -> None:
             "Fewer than 8 pictures: a unit that was chosen on them can be perfect by chance; read p(max)",
         ),
         (
-            "null: 3 of 24 sources share their conditions with no other and stay",
-            "3 of 24 pictures have conditions that no other has, so they keep their activations in the null",
+            "null: 3 of its 8 sources share their conditions with no other concept",
+            "3 of 8 pictures of the concept have conditions that no other concept has, so they stay among "
+            "themselves in the null",
+        ),
+        (
+            "null: no_source_of_another_concept_has_the_same_conditions",
+            "No null: no picture of another concept has the same conditions to exchange activations with",
         ),
         ("X: something new", "X: something new"),
     ],

@@ -88,3 +88,12 @@ def test_draws_at_a_bound_are_as_unsure_as_the_bound() -> None:
     assert np.quantile(found[1], 0.95) == pytest.approx(-least, abs=0.02)
     assert (found[2] == 0).all()
     assert np.abs(found).max() <= 1
+
+
+def test_at_1_draws_that_fall_short_give_the_lower_end() -> None:
+    draws = np.stack([np.ones(200), np.linspace(0.6, 1, 200), -np.linspace(0.6, 1, 200)])
+    found = dominance_ends(np.array([1.0, 1.0, -1.0]), draws, np.array([8, 8, 8]))
+    assert found.kind.tolist() == ["bound", "percentile", "percentile"]
+    low = np.quantile(draws[1], 0.025)
+    assert found.low.tolist() == pytest.approx([2 * 0.05 ** (1 / 8) - 1, low, -1])
+    assert found.high.tolist() == pytest.approx([1, 1, -low])

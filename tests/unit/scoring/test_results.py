@@ -131,8 +131,25 @@ def test_sources_that_cannot_exchange_are_noted() -> None:
     cells = small_cells(9)
     activation = cells.activation.copy()
     activation[1, 0] = np.nan
-    notes = table(replace(cells, activation=activation))["Notes"]
-    assert notes.str.endswith("null: 1 of 31 sources share their conditions with no other and stay").all()
+    found = table(replace(cells, activation=activation))
+    notes = found.set_index("Concept")["Notes"].str
+    said = "null: 1 of its 9 sources share their conditions with no other concept"
+    own = cells.concepts[0]
+    assert notes.endswith(said)[[own]].all()
+    assert not notes.contains("null: ").drop(own).any()
+
+
+def test_a_concept_with_conditions_of_its_own_has_no_null() -> None:
+    cells = small_cells(9)
+    activation = cells.activation.copy()
+    activation[1, cells.concept == 0] = np.nan
+    found = table(replace(cells, activation=activation)).set_index("Concept")
+    own, others = found.loc[[cells.concepts[0]]], found.drop(cells.concepts[0])
+    missing = ["Q_perm", "p_perm", "p_max", "InterpScore_null", "S_null_low"]
+    assert own[missing].isna().all().all()
+    assert others[missing].notna().all().all()
+    assert own["InterpScore_low"].notna().all()
+    assert own["Notes"].str.contains("null: no_source_of_another_concept_has_the_same_conditions").all()
 
 
 def test_provenance_is_in_every_row() -> None:

@@ -15,6 +15,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 REASONS = (
     *(sample.CONSTANT, sample.FEW_SOURCES, robustness.NO_CONDITION, causality.NOT_MEASURED),
     *(human_consistency.FEW, human_consistency.NO_VARIANCE, human_consistency.UNRELIABLE),
+    *(human_consistency.UNREPEATED, causality.SILENT),
     *(causality.FEW_IMAGES, causality.NO_CONTROLS, causality.NOT_THIS_UNIT),
 )
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import false_discovery_control, mannwhitneyu, rankdata
 
@@ -12,6 +13,7 @@ from scoring.statistics import (
     counted_quantile,
     group_midranks,
     mann_whitney_p,
+    mean_by,
     midranks,
     percentile_among,
     percentiles_among_the_rest,
@@ -168,3 +170,12 @@ def test_percentiles_among_the_rest_leave_the_value_itself_out() -> None:
     for row, column in np.ndindex(values.shape):
         expected = percentile_among(float(values[row, column]), np.delete(values[row], column))
         assert found[row, column] == pytest.approx(expected, nan_ok=True)
+
+
+def test_equal_rows_have_exactly_their_value_as_mean() -> None:
+    group = np.repeat([0, 1, 2], [3, 7, 1])
+    found = mean_by(group, np.full((11, 2), 0.1))
+    assert (found == 0.1).all()
+    values = np.random.default_rng(0).normal(size=(11, 2))
+    expected = pd.DataFrame(values).groupby(group).mean().to_numpy()
+    assert mean_by(group, values) == pytest.approx(expected, rel=1e-12)

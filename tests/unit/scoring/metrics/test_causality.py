@@ -57,8 +57,18 @@ def test_a_unit_that_drives_its_concept_stands_above_all_controls() -> None:
 def test_ties_with_controls_count_one_half() -> None:
     sample = with_causal(sample_of(small_cells(3)), 3)
     assert sample.causal is not None
-    nothing = replace(sample, causal=replace(sample.causal, effect=np.zeros_like(sample.causal.effect)))
-    assert (causality(nothing).value == 0).all()
+    alike = replace(sample, causal=replace(sample.causal, effect=np.ones_like(sample.causal.effect)))
+    assert (causality(alike).value == 0).all()
+
+
+def test_a_unit_that_is_silent_on_every_image_has_no_causality() -> None:
+    sample = with_causal(sample_of(small_cells(3)), 3)
+    assert sample.causal is not None
+    effect = sample.causal.effect.copy()
+    effect[:, :, 1], effect[:, 4] = 0, np.nan
+    found = causality(replace(sample, causal=replace(sample.causal, effect=effect)))
+    assert np.isnan(found.value).any(axis=0).tolist() == [False, True, False, False]
+    assert found.reason(0, 1) == "silent_on_every_clean_image"
 
 
 def test_what_is_missing_has_a_reason() -> None:

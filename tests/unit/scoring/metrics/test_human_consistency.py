@@ -82,8 +82,15 @@ def test_a_perfect_correlation_stays_within_bounds() -> None:
     assert (corrected[:, 0] == 1).all()
 
 
-@pytest.mark.parametrize("known", [0.0, -0.2, np.nan])
-def test_without_reliability_it_is_undefined(known: float) -> None:
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        (0.0, "recognition_is_not_reliable"),
+        (-0.2, "recognition_is_not_reliable"),
+        (np.nan, "no_2_images_of_a_concept_and_condition_have_2_answers"),
+    ],
+)
+def test_without_reliability_it_is_undefined(known: float, reason: str) -> None:
     found = human_consistency(replace(sample_of(small_cells(5)), reliability=known))
-    assert found.reason(0) == "recognition_is_not_reliable"
+    assert found.reason(0) == reason
     assert np.isnan(found.value).all()
