@@ -25,6 +25,7 @@ from scoring.intervals import (
     draws_at_bound,
     expanded_tail,
     percentile_ends,
+    rank_ends,
     shrunken_tail,
 )
 from scoring.metrics.registry import COMPONENTS, METRICS
@@ -229,9 +230,12 @@ class Scoring:
         """A component's interval, and its draws as a composite takes them."""
         if metric.sources is None:
             return percentile_ends(value, draws), draws
-        sources = metric.sources(sample)
+        sources, behind = metric.sources(sample), (metric.bound or metric.sources)(sample)
         rng = self._rng(2, list(self.metrics).index(metric.symbol))
-        return dominance_ends(value, draws, sources), draws_at_bound(value, draws, sources, rng)
+        unsure = draws_at_bound(value, draws, behind, rng)
+        if metric.is_auroc:
+            return dominance_ends(value, draws, sources), unsure
+        return rank_ends(value, draws, sources, behind), unsure
 
     def _null(self, unit: int, value: Mapping[str, Floats]) -> dict[str, Floats]:
         """Components and their composite (C, draws) when sources exchange activations."""

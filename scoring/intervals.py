@@ -71,29 +71,43 @@ def dominance_ends(value: Floats, draws: Floats, sources: Integers, confidence: 
     .92. A unit may miss some of its concept's pictures though none of the sample's, which no draw knows: a
     share of 1 - .05^(1/n) at most, which takes as much off e. The end nearer to 0 lies at least as far off
     as that and t·SE together, their root sum of squares; else 75% are covered where 2 or 5% are missed. At
-    e = 1 with draws that are all 1 and say nothing, P is at least .05^(1/n); if draws fall short of it, as
-    those of a rank among controls can, the ends are e and the draws' 2.5%. ``docs/calibration.md`` counts.
+    e = 1 all draws are 1 and say nothing: P is then at least .05^(1/n). ``docs/calibration.md`` counts.
     """
-    n = np.maximum(sources, 2)
-    spread = _spread(draws)
+    n, spread = np.maximum(sources, 2), _spread(draws)
     low, high = _on_atanh(value, spread * np.sqrt(n / (n - 1)), n, confidence)
-    kind = np.where(~np.isnan(value) & (spread > 0), T_ON_ATANH, "")
-    at_end, flat = np.abs(value) == 1, spread == 0
-    bound = 2 * (1 - confidence) ** (1 / n) - 1
-    for here, least, name in (
-        (at_end & flat, bound, BOUND),
-        (
-            at_end & ~flat,
-            _quantile(np.sign(value)[:, None] * draws, np.full(value.size, (1 - confidence) / 2)),
-            PERCENTILE,
-        ),
-    ):
-        low = np.where(here, np.where(value > 0, least, -1.0), low)
-        high = np.where(here, np.where(value > 0, 1.0, -least), high)
-        kind = np.where(here, name, kind)
-    missing = (kind == "") | (sources < 2)
-    ends = np.where(missing, np.nan, np.stack([low, high]))
-    return Ends(ends[0], ends[1], np.where(missing, "", kind), np.isnan(draws).sum(axis=1))
+    there = ~np.isnan(value) & (spread > 0) & (sources >= 2)
+    low, high = np.where(there, np.stack([low, high]), np.nan)
+    ends = Ends(low, high, np.where(there, T_ON_ATANH, ""), np.isnan(draws).sum(axis=1))
+    ends = chosen((np.abs(value) == 1) & (sources >= 2), around(value, percentile_ends(value, draws)), ends)
+    return _bounded(ends, value, draws, sources, confidence)
+
+
+def rank_ends(value: Floats, draws: Floats, sources: Integers, controls: Integers) -> Ends:
+    """Ends of a rank among controls, in [-1, 1]: an expanded percentile interval that holds the value.
+
+    Noise between images pulls a rank to the middle, and its draws once more; on the scale of atanh an
+    interval covers as much and is up to twice as wide. At 1 in every draw, P is at least .05^(1/n), n the
+    controls.
+    """
+    ends = around(value, percentile_ends(value, draws, expanded_tail(sources)))
+    return _bounded(ends, value, draws, controls)
+
+
+def _bounded(
+    ends: Ends, value: Floats, draws: Floats, number: Integers, confidence: float = CONFIDENCE
+) -> Ends:
+    """Put one-sided bounds where the value is -1 or 1, and all draws are."""
+    at_end = at_bound(value, draws) & (number >= 2)
+    least = 2 * (1 - confidence) ** (1 / np.maximum(number, 2)) - 1
+    low = np.where(at_end, np.where(value > 0, least, -1.0), ends.low)
+    high = np.where(at_end, np.where(value > 0, 1.0, -least), ends.high)
+    return ends._replace(low=low, high=high, kind=np.where(at_end, BOUND, ends.kind))
+
+
+def at_bound(value: Floats, draws: Floats) -> NDArray[np.bool_]:
+    """Mark the values (C,) that are -1 or 1, as all their draws (C, m) are."""
+    marks: NDArray[np.bool_] = (np.abs(value) == 1) & (_spread(draws) == 0)
+    return marks
 
 
 def _on_atanh(value: Floats, error: Floats, n: Integers, confidence: float) -> tuple[Floats, Floats]:
@@ -122,8 +136,7 @@ def draws_at_bound(value: Floats, draws: Floats, sources: Integers, rng: np.rand
     """
     n = np.maximum(sources, 2)[:, None]
     unsure = 2 * rng.random(draws.shape) ** (1 / n) - 1
-    at_end = (np.abs(value) == 1)[:, None]
-    return np.where(at_end, np.sign(value)[:, None] * unsure, draws)
+    return np.where(at_bound(value, draws)[:, None], np.sign(value)[:, None] * unsure, draws)
 
 
 def _spread(draws: Floats) -> Floats:

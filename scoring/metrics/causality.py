@@ -49,6 +49,12 @@ def measured_sources(sample: Sample) -> Integers:
     return np.asarray(np.minimum(counts, counts.sum() - counts))
 
 
+def controls(sample: Sample) -> Integers:
+    """How many control channels a unit is compared with, for each concept (C,)."""
+    number = 0 if sample.causal is None else sample.causal.controls.shape[1]
+    return np.full(sample.concepts, number, np.intp)
+
+
 def _measured(causal: Causal) -> Flags:
     """Mark the sources (S,) whose image was measured; units that were not are missing in all of them."""
     there: Flags = ~np.isnan(causal.effect[0]).all(axis=1)
@@ -97,4 +103,5 @@ METRIC = Metric(
         "Bulletin 114(3), 494-509"
     ),
     sources=measured_sources,
+    bound=controls,
 )

@@ -55,4 +55,5 @@ METRIC = Metric(
         "characteristic graph, Journal of Mathematical Psychology 12(4), 387-415"
     ),
     sources=fewest_sources,
+    is_auroc=True,
 )

@@ -116,6 +116,10 @@ class Metric:
     ``symbol`` is its column; every value lies in ``bounds``; ``higher_is_better`` is its direction;
     ``unit_of_analysis`` is what is counted once; ``from_noise`` tells whether a unit of noise can have it, so
     that permuted activations are its null (else the model's other channels are).
+
+    ``sources`` says how many sources (C,) the smaller side has, where an interval depends on that;
+    ``is_auroc`` marks a metric that is 2P - 1, P a probability over pairs of sources. ``bound`` is what
+    stands behind a value of 1 in every draw, where that is not the sources. See ``scoring.intervals``.
     """
 
     symbol: str
@@ -127,3 +131,5 @@ class Metric:
     from_noise: bool
     citation: str
     sources: Callable[[Sample], Integers] | None = None
+    is_auroc: bool = False
+    bound: Callable[[Sample], Integers] | None = None

@@ -55,4 +55,5 @@ METRIC = Metric(
         "characteristic graph, Journal of Mathematical Psychology 12(4), 387-415"
     ),
     sources=smaller_side,
+    is_auroc=True,
 )

@@ -49,8 +49,8 @@ def intervals(design: str, seed: int, study: int, resamples: int) -> list[Found]
     return [*effects, *_accuracies(design, made.responses)]
 
 
-def _scorings(rng: np.random.Generator, study: Study, settings: Settings) -> tuple[Scoring, Scoring]:
-    """Two scorings of the study, with causality and without it.
+def _scorings(rng: np.random.Generator, study: Study, settings: Settings) -> tuple[Scoring, ...]:
+    """Scorings of the study by all components, without causality, and by selectivity and robustness alone.
 
     Both are of concept 0 alone, for speed: the others are taken together, but drawn each for itself.
     """
@@ -58,8 +58,9 @@ def _scorings(rng: np.random.Generator, study: Study, settings: Settings) -> tup
     cells = _against_the_rest(study.cells)
     whole = Scoring(*_with_controls(rng, cells, settings), known)
     without = Scoring(cells, settings, given_reliability=known)
-    whole.times = without.times = times
-    return whole, without
+    two = Scoring(cells, replace(settings, weights=(1, 0, 1, 0)), given_reliability=known)
+    whole.times = without.times = two.times = times
+    return whole, without, two
 
 
 def _against_the_rest(cells: Cells) -> Cells:
@@ -91,7 +92,7 @@ def _with_controls(
     return added, settings, Measured(effect, matched)
 
 
-def _effects(design: str, whole: Scoring, without: Scoring) -> Iterator[Found]:
+def _effects(design: str, whole: Scoring, without: Scoring, two: Scoring) -> Iterator[Found]:
     for place, unit in enumerate(UNITS):
         drawn = whole.draw(place, with_null=False)
         observed = {symbol: values[0, place] for symbol, values in whole.observed.value.items()}
@@ -101,8 +102,9 @@ def _effects(design: str, whole: Scoring, without: Scoring) -> Iterator[Found]:
         yield _found(design, unit, "E", total, drawn, "E")
         yield _share(_found(design, unit, "InterpScore", total, drawn, "E"))
         yield _found(design, unit, "retention", observed["R"] / observed["S"], drawn, "retention")
-        partial = float(without.observed.composite[0, place])
-        yield _found(design, unit, "E without C", partial, without.draw(place, with_null=False), "E")
+        for name, fewer in (("E without C", without), ("E of S and R", two)):
+            partial = float(fewer.observed.composite[0, place])
+            yield _found(design, unit, name, partial, fewer.draw(place, with_null=False), "E")
 
 
 def _found(design: str, unit: str, name: str, value: float, drawn: Drawn, key: str) -> Found:

@@ -9,6 +9,7 @@ from scoring.intervals import (
     draws_at_bound,
     expanded_tail,
     percentile_ends,
+    rank_ends,
     shrunken_tail,
 )
 
@@ -90,10 +91,13 @@ def test_draws_at_a_bound_are_as_unsure_as_the_bound() -> None:
     assert np.abs(found).max() <= 1
 
 
-def test_at_1_draws_that_fall_short_give_the_lower_end() -> None:
+def test_at_1_there_is_a_bound_only_if_no_draw_falls_short() -> None:
     draws = np.stack([np.ones(200), np.linspace(0.6, 1, 200), -np.linspace(0.6, 1, 200)])
-    found = dominance_ends(np.array([1.0, 1.0, -1.0]), draws, np.array([8, 8, 8]))
-    assert found.kind.tolist() == ["bound", "percentile", "percentile"]
-    low = np.quantile(draws[1], 0.025)
-    assert found.low.tolist() == pytest.approx([2 * 0.05 ** (1 / 8) - 1, low, -1])
-    assert found.high.tolist() == pytest.approx([1, 1, -low])
+    value, sources = np.array([1.0, 1.0, -1.0]), np.array([8, 8, 8])
+    auroc = dominance_ends(value, draws, sources), 8, 0.025
+    rank = rank_ends(value, draws, sources, np.array([100] * 3)), 100, expanded_tail(sources)[0]
+    for found, n, tail in (auroc, rank):
+        low = np.quantile(draws[1], tail)
+        assert found.kind.tolist() == ["bound", "percentile", "percentile"]
+        assert found.low.tolist() == pytest.approx([2 * 0.05 ** (1 / n) - 1, low, -1])
+        assert found.high.tolist() == pytest.approx([1, 1, -low])
