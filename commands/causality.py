@@ -138,6 +138,7 @@ def causality(images: Path, out: Path, force: bool, quiet: bool, as_json: bool, 
     units, labels = _units(options["units"])
     clean, degraded = _images(images, options["clusters"], options["patch"])
     concepts = _concepts(images, clean, options["concepts"])
+    _concepts(images, clean, tuple(labels.values()))
     loaded = _model(options)
 
     def track(steps: Iterable[Any], what: str, total: int) -> Iterable[Any]:
@@ -160,7 +161,7 @@ def causality(images: Path, out: Path, force: bool, quiet: bool, as_json: bool, 
 
 
 def _check_output(out: Path, force: bool) -> None:
-    if out.suffix not in (CSV, PARQUET):
+    if out.suffix.lower() not in (CSV, PARQUET):
         raise UserError(f"the table is written as CSV or Parquet; name {out.name} with .csv or .parquet")
     refuse_to_overwrite(out, force)
 
@@ -236,6 +237,7 @@ def _of_pictures(folder: Path) -> list[CleanImage]:
 
 
 def _concepts(folder: Path, images: Sequence[CleanImage], wanted: tuple[str, ...]) -> list[str]:
+    """The keys of some concepts, each once; UserError for one that no image shows."""
     known = {image.concept for image in images} - {""}
     keys = [concept_key(concept) for concept in wanted]
     _refuse_unknown("concept", keys, known, folder)
@@ -267,7 +269,7 @@ def _labelled(table: pd.DataFrame, labels: dict[int, str]) -> pd.DataFrame:
 
 def _write(table: pd.DataFrame, out: Path, force: bool) -> None:
     with replacing(out, force=force) as temporary:
-        if out.suffix == PARQUET:
+        if out.suffix.lower() == PARQUET:
             table.to_parquet(temporary, index=False)
         else:
             safe_for_spreadsheets(table).to_csv(temporary, index=False, lineterminator="\n")

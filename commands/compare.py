@@ -10,6 +10,7 @@ from typing import Any
 import click
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from commands.options import force_option, json_option, quiet_option
@@ -74,7 +75,7 @@ def compare_command(
     Example:
       python manage.py compare demo layers.csv --store activations.zarr --choose-on twemoji --choose-on noto
     """
-    if out.suffix != ".csv":
+    if out.suffix.lower() != ".csv":
         raise UserError(f"the comparison is written as CSV; name {out.name} with the ending .csv")
     refuse_to_overwrite(out, force)
     series, chosen_on = _series(study, stores, layers, weights_hash, clusters, human_score_col, seed)
@@ -131,7 +132,8 @@ def _chosen_on(rows: Trials, clusters: tuple[str, ...], series: Series, seed: in
     for cluster in clusters:
         if cluster not in known:
             raise UserError(f"{rows.origin} has no cluster {cluster}; it has {listed(known)}")
-    return sorted(set(rows.stimuli.loc[rows.stimuli["cluster"].isin(clusters), "source"]))
+    drawn = set(rows.stimuli.loc[rows.stimuli["cluster"].isin(clusters), "source"])
+    return [source for source in series.cells.sources if source in drawn]
 
 
 def _tell(table: pd.DataFrame, out: Path, quiet: bool, as_json: bool) -> None:
@@ -157,7 +159,7 @@ def _rich_table(means: pd.DataFrame) -> Table:
         shown.add_column(name, justify="left" if name in ("Model", "Layer") else "right", overflow="fold")
     for row in means.to_dict("records"):
         shown.add_row(
-            *(str(row["model"]), str(row["layer"]), str(row["n_units"])),
+            *(escape(str(row["model"])), escape(str(row["layer"])), str(row["n_units"])),
             _with_ends(row, "InterpScore", "{:.3f}", "{:.2f}"),
             _with_ends(row, "difference", "{:+.3f}", "{:+.2f}"),
             "" if pd.isna(row["p_difference"]) else f"{row['p_difference']:.3f}",

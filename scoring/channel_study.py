@@ -128,9 +128,10 @@ def measure_channels(
         request,
         track,
     )
+    _refuse_units(request, run)
     with tempfile.TemporaryDirectory(prefix="interpscore-maps-") as folder:
         clean = run.look_at_all(Path(folder))
-        units = _units(request, len(clean.mean))
+        units = np.arange(len(clean.mean)) if request.units is None else np.array(request.units, np.intp)
         controls = matched_controls(clean.mean_activation, units, request.controls)
         silenced, falls, changes = run.intervene(clean, units, controls)
         restored, lost = run.patch(clean, units, degraded)
@@ -163,15 +164,6 @@ def scale_name(scale: float) -> str:
     return f"scale {scale:g}"
 
 
-def _units(request: Request, channels: int) -> Integers:
-    if request.units is None:
-        return np.arange(channels)
-    for unit in request.units:
-        if not 0 <= unit < channels:
-            raise UserError(f"the layer has no unit {unit}; its units are 0 to {channels - 1}")
-    return np.array(request.units, np.intp)
-
-
 @dataclass(frozen=True)
 class _Run:
     """One model at work on one set of images."""
@@ -183,6 +175,13 @@ class _Run:
     preprocess: str
     request: Request
     track: Track
+
+    def channels(self) -> int:
+        """How many channels the layer has, by a pass of a blank input."""
+        import torch
+
+        side = self.loaded.image_size
+        return len(self.reader.look(self.loaded.to_device(torch.zeros(1, 3, side, side))).maps)
 
     def look_at_all(self, folder: Path) -> _Clean:
         """Look at every clean image, and keep its map and its logits."""
@@ -281,6 +280,16 @@ class _Run:
             restored[row] = -self._effects(look, units, deltas)[0][0]
             lost[row] = clean.logits[degraded[row].clean] - self._z(look)
         return restored, lost
+
+
+def _refuse_units(request: Request, run: _Run) -> None:
+    """Raise UserError for a unit that the layer lacks, before any image is looked at."""
+    if request.units is None:
+        return
+    channels = run.channels()
+    for unit in request.units:
+        if not 0 <= unit < channels:
+            raise UserError(f"the layer has no unit {unit}; its units are 0 to {channels - 1}")
 
 
 def _empty(folder: Path, shape: tuple[int, ...]) -> _Clean:

@@ -6,16 +6,16 @@ series are scored on the same images, answers and draws, so that their differenc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from scoring.cells import Cells
-from scoring.composite import composite
+from scoring.composite import composite, composite_of_draws
 from scoring.draws import Sampler
-from scoring.effects import Scoring, Settings
+from scoring.effects import Drawn, Scoring, Settings
 from scoring.intervals import Ends, around, percentile_ends, shrunken_tail
 from scoring.metrics.registry import METRICS
 from scoring.metrics.sample import Sample
@@ -62,9 +62,19 @@ class _Scored:
     series: Series
     choices: Sequence[Choice]
     scoring: Scoring
-    #: E (C, draws) of each concept's own unit, and its value (C,)
+    #: E (C,) of each concept's own unit
+    value: Floats
+    #: its interval (2, C) as ``score`` gives it; NaN without resamples
+    ends: Floats
+    #: its draws (C, draws), those of a component at its bound replaced; see ``intervals.draws_at_bound``
     draws: Floats = field(default_factory=lambda: np.empty(0))
-    value: Floats = field(default_factory=lambda: np.empty(0))
+    #: its draws (C, draws) from the components' as they are, which alone may be subtracted
+    plain: Floats = field(default_factory=lambda: np.empty(0))
+
+    def at_bound(self, concept: int) -> list[str]:
+        """Name the components of a concept's unit that stand at -1 or 1, where no draw varies."""
+        value = {symbol: self.scoring.observed.value[symbol][concept, concept] for symbol in COMPONENTS}
+        return [symbol for symbol in COMPONENTS if METRICS[symbol].sources and abs(value[symbol]) == 1]
 
 
 def compare(
@@ -75,9 +85,14 @@ def compare(
     ``chosen_on`` names the sources that units are chosen on, by the AUROC of clean images; all others are
     scored. ``difference`` is the series' InterpScore less that of the first series, with the interval of
     the same draws of sources and a permutation p, the two series exchanged source by source. Columns:
-    ``COLUMNS``. Raises UserError if a concept has fewer than 8 sources to be scored, or none to choose on.
+    ``COLUMNS``. Raises UserError if there is no series, if one has other images or answers than the first,
+    for an unknown source, for weights that leave nothing of S, R and H, and if a concept has fewer than 8
+    sources to be scored, or none to choose on.
     """
     chosen = settings or Settings()
+    _refuse_unlike(series)
+    _refuse_unknown(chosen_on, series[0].cells)
+    _refuse_weights(chosen)
     scored = [_scored(one, set(chosen_on), chosen) for one in series]
     return pd.DataFrame([row for one in scored for row in _rows(one, scored[0])], columns=list(COLUMNS))
 
@@ -104,6 +119,46 @@ def of_sources(cells: Cells, keep: Iterable[bool]) -> Cells:
     )
 
 
+def _refuse_unlike(series: Sequence[Series]) -> None:
+    if not series:
+        raise UserError("there is no series to compare; give at least one")
+    for one in series[1:]:
+        for what, same in _likeness(one.cells, series[0].cells):
+            if not same:
+                raise UserError(
+                    f"the series {one.name} has other {what} than {series[0].name}; "
+                    "compare series of the same images and answers"
+                )
+
+
+def _likeness(one: Cells, first: Cells) -> Iterator[tuple[str, bool]]:
+    """What all series must have the same, and whether these two do; what follows relies on what precedes."""
+    yield "sources", one.sources == first.sources
+    yield "concepts", one.concepts == first.concepts
+    yield "concepts of its sources", np.array_equal(one.concept, first.concept)
+    yield "conditions", one.conditions == first.conditions
+    yield "recognition", np.array_equal(one.recognition, first.recognition, equal_nan=True)
+    yield "images", np.array_equal(one.present, first.present)
+
+
+def _refuse_unknown(chosen_on: Sequence[str], cells: Cells) -> None:
+    if not chosen_on:
+        raise UserError("there is no source to choose units on; name some, or draw them with halves")
+    known = set(cells.sources)
+    for name in chosen_on:
+        if name not in known:
+            raise UserError(f"there is no source {name} to choose units on; name sources of the series")
+
+
+def _refuse_weights(settings: Settings) -> None:
+    if not sum(settings.weight[symbol] for symbol in COMPONENTS) > 0:
+        given = " ".join(f"{weight:g}" for weight in settings.weights)
+        raise UserError(
+            f"the weights {given} leave nothing of S, R and H, by which series are compared; "
+            "give one of these a weight above 0"
+        )
+
+
 def _scored(series: Series, chosen_on: set[str], settings: Settings) -> _Scored:
     cells = series.cells
     choosing = [name in chosen_on for name in cells.sources]
@@ -113,10 +168,22 @@ def _scored(series: Series, chosen_on: set[str], settings: Settings) -> _Scored:
     own = rest.of_units([cells.units[choice.unit] for choice in choices])
     scoring = Scoring(own, settings, None, None, {symbol: METRICS[symbol] for symbol in COMPONENTS})
     scoring.prepare()
-    found = _Scored(series, choices, scoring, value=np.diagonal(scoring.observed.composite))
+    value = np.diagonal(scoring.observed.composite)
+    found = _Scored(series, choices, scoring, value, np.full((2, len(choices)), np.nan))
     if settings.resamples:
         drawn = [scoring.draw(unit, with_null=False) for unit in range(len(choices))]
+        ends = [one.ends["E"] for one in drawn]
+        found.ends = np.array([(end.low[at], end.high[at]) for at, end in enumerate(ends)]).T
         found.draws = np.stack([one.draws["E"][concept] for concept, one in enumerate(drawn)])
+        found.plain = np.stack([_plain(scoring, one, concept) for concept, one in enumerate(drawn)])
+    return found
+
+
+def _plain(scoring: Scoring, drawn: Drawn, concept: int) -> Floats:
+    """E (draws,) of a concept's own unit from its components' draws as they are."""
+    draws = {symbol: drawn.draws[symbol][[concept]] for symbol in COMPONENTS}
+    value = {symbol: scoring.observed.value[symbol][[concept], concept] for symbol in COMPONENTS}
+    found: Floats = composite_of_draws(draws, value, scoring.weights)[0]
     return found
 
 
@@ -138,22 +205,51 @@ def _choices(cells: Cells, concepts: Sequence[str]) -> list[Choice]:
 
 
 def _rows(one: _Scored, first: _Scored) -> list[dict[str, object]]:
-    whole = np.vstack([one.draws, one.draws.mean(axis=0)]) if one.draws.size else np.empty((0, 0))
     value = np.append(one.value, one.value.mean())
-    ends, differences = _ends(value, whole, _tails(one)), _differences(one, first)
+    ends, differences = np.column_stack([one.ends, _ends_of_mean(one)]), _differences(one, first)
     names = [*one.series.cells.concepts, MEAN]
     return [
         _shared(one)
         | _effects(one, at)
-        | _interval(value[at], ends, at)
+        | _interval(value[at], *ends[:, at])
         | differences[at]
-        | {"Concept": name}
+        | {"Concept": name, "Notes": "; ".join(_notes(one, first, at))}
         for at, name in enumerate(names)
     ]
 
 
-def _ends(value: Floats, draws: Floats, tails: Floats) -> Ends | None:
-    return around(value, percentile_ends(value, draws, tails)) if draws.size else None
+def _ends_of_mean(one: _Scored) -> tuple[float, float]:
+    if not one.draws.size:
+        return (float("nan"), float("nan"))
+    ends = _around(one.value.mean(keepdims=True), one.draws.mean(axis=0, keepdims=True), _tails(one)[-1:])
+    return float(ends.low[0]), float(ends.high[0])
+
+
+def _around(value: Floats, draws: Floats, tails: Floats) -> Ends:
+    return around(value, percentile_ends(value, draws, tails))
+
+
+def _notes(one: _Scored, first: _Scored, at: int) -> list[str]:
+    """Why components are missing, and where a difference is less sure than its interval says."""
+    concepts = range(len(one.choices))
+    if at in concepts:
+        reasons = {symbol: one.scoring.observed.result[symbol].reason(at, at) for symbol in COMPONENTS}
+        missing = [f"{symbol}: {reason}" for symbol, reason in reasons.items() if reason]
+        return missing + _bounds(one, first, [at])
+    return _bounds(one, first, concepts)
+
+
+def _bounds(one: _Scored, first: _Scored, concepts: Sequence[int]) -> list[str]:
+    """Say which components of two series say nothing of how sure their difference is."""
+    if one is first or not one.draws.size:
+        return []
+    both = (one, first)
+    held = [sorted({symbol for at in concepts for symbol in who.at_bound(at)}) for who in both]
+    return [
+        f"difference: {' and '.join(symbols)} of {who.series.name} at the bound, where no draw varies"
+        for who, symbols in zip(both, held, strict=True)
+        if symbols
+    ]
 
 
 def _tails(one: _Scored) -> Floats:
@@ -162,12 +258,10 @@ def _tails(one: _Scored) -> Floats:
     return shrunken_tail(np.append(sources, sources.min()))
 
 
-def _interval(value: float, ends: Ends | None, at: int) -> dict[str, object]:
-    low, high = (ends.low[at], ends.high[at]) if ends else (np.nan, np.nan)
+def _interval(value: float, low: float, high: float) -> dict[str, object]:
     found = {"": value, "_low": low, "_high": high}
-    return {f"E{end}": number for end, number in found.items()} | {
-        f"InterpScore{end}": (1 + number) / 2 for end, number in found.items()
-    }
+    effect: dict[str, object] = {f"E{end}": number for end, number in found.items()}
+    return effect | {f"InterpScore{end}": (1 + number) / 2 for end, number in found.items()}
 
 
 def _effects(one: _Scored, at: int) -> dict[str, object]:
@@ -179,13 +273,11 @@ def _effects(one: _Scored, at: int) -> dict[str, object]:
         auroc = float(np.mean([choice.auroc for choice in one.choices]))
         return means | {"Neuron": "", "chosen_auroc": auroc, "n_sources": counts.sum(), "n_chosen_on": ""}
     choice = one.choices[at]
-    reasons = {symbol: one.scoring.observed.result[symbol].reason(at, at) for symbol in COMPONENTS}
     return {f"e_{symbol}": found[at] for symbol, found in values.items()} | {
         "Neuron": one.series.cells.units[choice.unit],
         "chosen_auroc": choice.auroc,
         "n_chosen_on": choice.n_concept,
         "n_sources": counts[at],
-        "Notes": "; ".join(f"{symbol}: {reason}" for symbol, reason in reasons.items() if reason),
     }
 
 
@@ -207,7 +299,6 @@ def _shared(one: _Scored) -> dict[str, object]:
         "resamples": settings.resamples,
         "seed": settings.seed,
         "weights": " ".join(f"{symbol} {settings.weight[symbol]:g}" for symbol in COMPONENTS),
-        "Notes": "",
         "format_version": FORMAT_VERSION,
     }
 
@@ -220,8 +311,8 @@ def _differences(one: _Scored, first: _Scored) -> list[dict[str, object]]:
     value = np.append(one.value - first.value, (one.value - first.value).mean()) / 2
     low, high, p_value = np.full((3, count), np.nan)
     if one.draws.size:
-        paired = (one.draws - first.draws) / 2
-        ends = percentile_ends(value, np.vstack([paired, paired.mean(axis=0)]), _tails(one))
+        paired = (one.plain - first.plain) / 2
+        ends = _around(value, np.vstack([paired, paired.mean(axis=0)]), _tails(one))
         low, high, p_value = ends.low, ends.high, _p_values(one, first, value)
     names = ("difference", "difference_low", "difference_high", "p_difference")
     return [dict(zip(names, row, strict=True)) for row in zip(value, low, high, p_value, strict=True)]

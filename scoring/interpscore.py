@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from scoring.cells import Cells, cells_of
 from scoring.controls import controls
@@ -22,6 +23,7 @@ from scoring.metrics.registry import METRICS
 from scoring.metrics.sample import Metric
 from scoring.neuron_map import Pair
 from scoring.results import Labels, Table
+from scoring.statistics import Floats
 from stimuli.errors import UserError
 
 if TYPE_CHECKING:
@@ -82,7 +84,8 @@ def score(
     (their names in ``units``, default 0, 1, …) to concepts; without it every unit is scored for every
     concept. ``effects`` is what e_C needs. ``weights`` are of S, C, R, H. ``metrics`` are added to those.
 
-    Raises UserError for arrays of other shapes, values out of range, unknown pairs, weights without a mean.
+    Raises UserError for arrays of other shapes, text for numbers, values out of range, missing names, unknown
+    pairs, and weights without a mean.
 
     >>> rng = np.random.default_rng(0)
     >>> labels = np.repeat(["cat", "dog"], 20)
@@ -91,6 +94,8 @@ def score(
     >>> scores.table[["Neuron", "Concept", "e_S"]].to_dict("records")
     [{'Neuron': 0, 'Concept': 'cat', 'e_S': 1.0}]
     """
+    settings = _settings(weights, resamples, seed)
+    reliability = _reliability(reliability)
     values = _activations(activations)
     images = _images(len(values), recognition, labels, sources, conditions, clean, responses)
     names = tuple(range(values.shape[1])) if units is None else tuple(units)
@@ -102,7 +107,6 @@ def score(
         reliability = 1.0
         notes = ("H is not corrected for the raters' noise: neither responses nor reliability were given.",)
     wanted = None if pairs is None else [Pair(unit, concept) for unit, concept in pairs.items()]
-    settings = Settings(weights, resamples, seed)
     found = score_cells(cells, wanted, settings, effects=effects, reliability=reliability, metrics=metrics)
     return replace(found, notes=(*notes, *found.notes))
 
@@ -179,8 +183,8 @@ def _places(cells: Cells, pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray
     return units, np.array([concept_of[pair.key] for pair in pairs], dtype=np.intp)
 
 
-def _activations(given: ArrayLike) -> np.ndarray:
-    values = np.asarray(given, dtype=np.float64)
+def _activations(given: ArrayLike) -> Floats:
+    values = _numbers("activations", given)
     if values.ndim != 2 or not values.size:
         raise UserError(
             f"activations have the shape {values.shape}; give images x units, at least one of each"
@@ -193,6 +197,22 @@ def _activations(given: ArrayLike) -> np.ndarray:
     return values
 
 
+def _numbers(name: str, given: ArrayLike) -> Floats:
+    """An argument as numbers; text is refused even where it spells them."""
+    refusal = UserError(f"{name} must be numbers only, in rows of one length; convert text to numbers first")
+    try:
+        values = np.asarray(given)
+        if values.dtype.kind not in "biufO" or any(isinstance(value, str) for value in _objects(values)):
+            raise refusal
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise refusal from None
+
+
+def _objects(values: np.ndarray) -> Iterable[object]:
+    return values.flat if values.dtype.kind == "O" else ()
+
+
 def _images(
     n: int,
     recognition: ArrayLike,
@@ -203,21 +223,89 @@ def _images(
     responses: ArrayLike | None,
 ) -> pd.DataFrame:
     """One row for each image, as ``cells_of`` takes them."""
-    given: dict[str, Any] = {
-        "concept": np.asarray(labels, dtype=str),
-        "source": np.arange(n).astype(str) if sources is None else np.asarray(sources, dtype=str),
-        "condition": np.full(n, clean) if conditions is None else np.asarray(conditions, dtype=str),
-        "score": np.asarray(recognition, dtype=np.float64),
-        "responses": np.full(n, 1.0) if responses is None else np.asarray(responses, dtype=np.float64),
-    }
-    for name, values in given.items():
-        if values.shape != (n,):
-            raise UserError(f"{name} has the shape {values.shape}, not ({n},); give one value for each image")
-    score = given["score"]
-    if ((score < 0) | (score > 1)).any():
-        raise UserError(f"a recognition of {score[(score < 0) | (score > 1)][0]:g} is not between 0 and 1")
-    given["responses"] = np.where(np.isnan(score), 0.0, given["responses"])
-    number = given["responses"]
+    score = _recognition(n, recognition)
+    number = np.ones(n) if responses is None else _responses(n, responses, score)
+    number = np.where(np.isnan(score), 0.0, number)
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = np.where(number > 1, score * (1 - score) * number / (number - 1), np.nan)
-    return pd.DataFrame(given | {"variance": variance})
+    return pd.DataFrame(
+        {
+            "concept": _names("labels", n, labels),
+            "source": np.arange(n).astype(str) if sources is None else _names("sources", n, sources),
+            "condition": np.full(n, clean) if conditions is None else _names("conditions", n, conditions),
+            "score": score,
+            "responses": number,
+            "variance": variance,
+        }
+    )
+
+
+def _recognition(n: int, given: ArrayLike) -> Floats:
+    values = _numbers("recognition", given)
+    _refuse_shape("recognition", n, values)
+    wrong = (values < 0) | (values > 1)
+    if wrong.any():
+        raise UserError(f"a recognition of {values[wrong][0]:g} is not between 0 and 1")
+    return values
+
+
+def _responses(n: int, given: ArrayLike, recognition: Floats) -> Floats:
+    """Counts of answers: whole numbers, at least 1 where there is a recognition."""
+    values = _numbers("responses", given)
+    _refuse_shape("responses", n, values)
+    wrong = ~(np.isfinite(values) & (values >= 0) & (values == np.floor(values)))
+    if wrong.any():
+        image = int(wrong.argmax())
+        raise UserError(
+            f"the responses of image {image} are {values[image]:g}; give a whole number of at least 0"
+        )
+    lacking = ~np.isnan(recognition) & (values < 1)
+    if lacking.any():
+        raise UserError(
+            f"image {int(lacking.argmax())} has a recognition but no responses; "
+            "give at least 1 response, or a recognition of NaN"
+        )
+    return values
+
+
+def _names(name: str, n: int, given: ArrayLike) -> NDArray[np.str_]:
+    """An argument as names, none of them missing."""
+    try:
+        values, found = np.asarray(given, dtype=object), np.asarray(given, dtype=str)
+    except ValueError:
+        raise UserError(f"{name} has lists in it; give one name for each image") from None
+    _refuse_shape(name, n, values)
+    missing = np.asarray(pd.isna(values), dtype=bool) | (np.char.strip(found) == "")
+    if missing.any():
+        raise UserError(
+            f"image {int(missing.argmax())} has nothing in {name}; name it, or leave the image out"
+        )
+    return found
+
+
+def _refuse_shape(name: str, n: int, values: np.ndarray) -> None:
+    if values.shape != (n,):
+        raise UserError(f"the shape of {name} is {values.shape}, not ({n},); give one value for each image")
+
+
+def _settings(weights: Sequence[float], resamples: int, seed: int) -> Settings:
+    """Settings of checked numbers."""
+    given = tuple(np.asarray(weights, dtype=object).ravel().tolist())
+    if len(given) != 4 or not all(isinstance(weight, Real) for weight in given):
+        told = " ".join(map(str, given))
+        raise UserError(f"the weights {told} are not four numbers; give those of S, C, R and H")
+    for name, value in (("resamples", resamples), ("seed", seed)):
+        if not isinstance(value, Integral) or value < 0:
+            raise UserError(f"{name} is {value!r}; give a whole number of at least 0")
+    s, c, r, h = map(float, given)
+    return Settings((s, c, r, h), int(resamples), int(seed))
+
+
+def _reliability(given: float | None) -> float | None:
+    if given is None:
+        return None
+    if not (isinstance(given, Real) and 0 < given <= 1):
+        raise UserError(
+            f"the reliability {given!r} is not above 0 and at most 1; give another, or the responses"
+        )
+    return float(given)

@@ -155,9 +155,38 @@ def test_refusals(stimuli: Path, pictures: Path, tmp_path: Path) -> None:
     assert error_of("causality", stimuli, "--out", tmp_path / "out.json") == (
         "the table is written as CSV or Parquet; name out.json with .csv or .parquet"
     )
+    neurons = tmp_path / "map.json"
+    neurons.write_text('{"3": "Key", "5": "Cat"}')
+    assert error_of("causality", stimuli, "--out", out, "--units", neurons) == (
+        f"{stimuli} has no concept 'cat'; it has apple, dog, key"
+    )
+    assert error_of("causality", pictures / "dog", "--out", out, "--units", neurons) == (
+        f"{pictures / 'dog'} has no concept 'key'; it has none"
+    )
     with pytest.raises(click.BadParameter, match="'two' is not a number"):
         run("causality", stimuli, "--out", out, "--scales", "two")
     assert not out.exists()
+
+
+@pytest.mark.parametrize(("layer", "last"), [("visual.layer4.0.act3", 511), ("visual.layer2.0.act3", 127)])
+def test_a_unit_that_the_layer_lacks_is_refused_before_any_image_is_run(
+    tmp_path: Path, layer: str, last: int
+) -> None:
+    picture = tmp_path / "broken.png"
+    picture.write_bytes(b"no picture")
+    arguments = ("causality", tmp_path, "--out", tmp_path / "out.csv", "--layer", layer, "--units")
+    assert error_of(*arguments, 99999) == f"the layer has no unit 99999; its units are 0 to {last}"
+    assert error_of(*arguments, last) == (
+        f"the image {picture} is not a PNG, JPEG or WebP picture; replace or remove it"
+    )
+
+
+@pytest.mark.parametrize("name", ["OUT.CSV", "Out.Parquet"])
+def test_the_endings_of_results_may_be_in_capitals(pictures: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / name
+    run("causality", pictures / "dog", "--out", out, "--units", 1, "--quiet")
+    table = pd.read_csv(out) if name.endswith("CSV") else pd.read_parquet(out)
+    assert table["unit"].tolist() == [1]
 
 
 def test_a_concept_that_the_model_has_no_word_for(pictures: Path, tmp_path: Path) -> None:

@@ -46,9 +46,7 @@ def test_the_scores_cover_every_concept(demo: Path) -> None:
     results = pd.read_csv(demo / "results.csv")
     assert list(results.columns[:8]) == ["Neuron", "Concept", "S", "C", "R", "H", "InterpScore", "Notes"]
     assert len(results) == 12
-    assert (
-        results[["S", "C", "R", "InterpScore"]].apply(lambda column: column.between(0, 1)).all(axis=None)
-    )
+    assert results[["S", "C", "R", "InterpScore"]].apply(lambda column: column.between(0, 1)).all(axis=None)
     assert (results["H"].notna() | results["Notes"].str.contains("H: ")).all()
     assert (results["n_sources"] == 8).all()
     assert (results["n_ctrl"] > 400).all()

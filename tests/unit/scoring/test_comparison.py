@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from scoring.cells import Cells
 from scoring.comparison import COLUMNS, MEAN, Series, compare, halves, of_sources
-from scoring.effects import Settings
+from scoring.effects import Scoring, Settings
 from scoring.interpscore import score_cells
 from scoring.neuron_map import Pair
 from scoring.statistics import Floats
@@ -115,6 +116,111 @@ def test_too_few_sources_are_refused() -> None:
     with pytest.raises(UserError) as error:
         compare([series("one", cells)], halves(cells, 0), Settings(resamples=10))
     assert str(error.value) == message
+
+
+CELLS = with_units(study(0), 1, 1.0)
+UNLIKE = "the series two has other {} than one; compare series of the same images and answers"
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"sources": tuple(f"other {name}" for name in CELLS.sources)}, "sources"),
+        ({"concepts": ("a", "b", "d")}, "concepts"),
+        ({"concept": CELLS.concept[::-1].copy()}, "concepts of its sources"),
+        ({"conditions": ("0", "1", "3")}, "conditions"),
+        ({"recognition": 1 - CELLS.recognition}, "recognition"),
+        ({"activation": np.where(np.arange(60)[:, None] == 9, np.nan, CELLS.activation)}, "images"),
+    ],
+)
+def test_series_of_other_images_or_answers_are_refused(changed: dict[str, Any], what: str) -> None:
+    both = [series("one", CELLS), series("two", replace(CELLS, **changed))]
+    with pytest.raises(UserError) as error:
+        compare(both, halves(CELLS, 0), Settings(resamples=0))
+    assert str(error.value) == UNLIKE.format(what)
+
+
+def test_images_that_are_missing_in_all_series_are_no_difference() -> None:
+    gone = np.arange(60) == 9
+    activation = CELLS.activation.copy()
+    activation[1, gone] = np.nan
+    recognition = np.where(gone & (np.arange(3) == 1)[:, None], np.nan, CELLS.recognition)
+    lacking = replace(CELLS, activation=activation, recognition=recognition)
+    both = [series("one", lacking), series("two", lacking)]
+    table = compare(both, halves(CELLS, 0), Settings(resamples=0))
+    assert (table.loc[table["series"] == "two", "difference"] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "chosen_on", "weights", "message"),
+    [
+        ([], ["000"], (1, 1, 1, 1), "there is no series to compare; give at least one"),
+        (
+            [series("one", CELLS)],
+            ["000", "none"],
+            (1, 1, 1, 1),
+            "there is no source none to choose units on; name sources of the series",
+        ),
+        (
+            [series("one", CELLS)],
+            [],
+            (1, 1, 1, 1),
+            "there is no source to choose units on; name some, or draw them with halves",
+        ),
+        (
+            [series("one", CELLS)],
+            ["000"],
+            (0, 1, 0, 0),
+            "the weights 0 1 0 0 leave nothing of S, R and H, by which series are compared; "
+            "give one of these a weight above 0",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    given: list[Series], chosen_on: list[str], weights: tuple[float, float, float, float], message: str
+) -> None:
+    with pytest.raises(UserError) as error:
+        compare(given, chosen_on, Settings(weights, resamples=0))
+    assert str(error.value) == message
+
+
+def test_a_difference_at_a_ceiling_is_that_of_the_bare_draws_and_says_so() -> None:
+    """A perfect series has draws of 1 only, so the other falls short by what it lacks itself."""
+    cells, settings = study(3, sources=24), Settings((1, 0, 1, 0), resamples=300)
+    perfect, poor = with_units(cells, 1, 50.0), with_units(cells, 2, 1.5)
+    chosen_on = halves(cells, 0)
+    table = compare([series("perfect", perfect), series("poor", poor)], chosen_on, settings)
+    one, other = (table[table["series"] == name].set_index("Concept") for name in ("perfect", "poor"))
+    assert (one["E"] == 1).all()
+    rest = of_sources(poor, [name not in chosen_on for name in poor.sources])
+    for concept in cells.concepts:
+        drawn = bare_draws(rest, int(str(other.loc[concept, "Neuron"])), concept, settings)
+        ends = [float(str(other.loc[concept, f"difference_{end}"])) for end in ("low", "high")]
+        assert ends == pytest.approx(np.quantile((drawn - 1) / 2, [0.025, 0.975]).tolist(), abs=0.02)
+    assert (other["difference_low"] <= other["difference"]).all()
+    assert (other["difference"] <= other["difference_high"]).all()
+    assert set(other["Notes"]) == {"difference: R and S of perfect at the bound, where no draw varies"}
+    assert set(one["Notes"]) == {""}
+
+
+def bare_draws(cells: Cells, unit: int, concept: str, settings: Settings) -> Floats:
+    """E of a unit that has S and R, averaged from their draws."""
+    scoring = Scoring(cells.of_units([unit]), settings)
+    scoring.prepare()
+    drawn, number = scoring.draw(0, with_null=False).draws, cells.concepts.index(concept)
+    return np.asarray((drawn["S"][number] + drawn["R"][number]) / 2)
+
+
+def test_an_interval_holds_its_difference_where_one_series_is_perfect_in_few_sources() -> None:
+    for seed in range(6):
+        cells = study(seed, sources=16)
+        both = [
+            series(name, with_units(cells, seed, gap)) for name, gap in (("perfect", 50.0), ("good", 3.0))
+        ]
+        table = compare(both, halves(cells, 0), Settings(resamples=60, seed=seed)).iloc[4:]
+        there = table[table["difference_low"].notna()]
+        assert len(there)
+        assert there["difference"].between(there["difference_low"], there["difference_high"]).all()
 
 
 def test_without_resamples_there_are_values_only() -> None:

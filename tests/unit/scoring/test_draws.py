@@ -10,6 +10,7 @@ from scoring.cells import Cells
 from scoring.draws import Sampler, bootstrap, exchanges, measured, strata, stuck
 from scoring.effects import Scoring
 from scoring.metrics.registry import METRICS
+from stimuli.errors import UserError
 from tests.unit.scoring.small_studies import made_up_effects, small_cells
 
 
@@ -30,7 +31,8 @@ def test_bootstrap_keeps_the_number_of_sources_of_each_concept() -> None:
 
 def test_only_sources_of_the_same_conditions_exchange() -> None:
     cells = lacking(small_cells(0))
-    assert stuck(cells).tolist() == [True] + [False] * 30
+    # source 0 is alone with its conditions, and 9 and 10, of one concept, have only each other
+    assert np.flatnonzero(stuck(cells)).tolist() == [0, 9, 10]
     given = exchanges(cells, 40, np.random.default_rng(0))
     assert (np.sort(given, axis=1) == np.arange(31)).all()
     assert (strata(cells)[given] == strata(cells)).all()
@@ -79,6 +81,45 @@ def test_images_of_a_source_are_averaged_and_others_left_out() -> None:
     found = measured(cells, replace(effects, sources=sources)).effect
     assert found[:, 0, 0] == pytest.approx(effects.effect[:2, 10].mean(axis=0), abs=1e-6)
     assert np.isnan(found[:, 1:3]).all()
+
+
+def test_concepts_of_effects_are_matched_however_they_are_spelt() -> None:
+    cells = small_cells(4)
+    effects = made_up_effects(cells, 4)
+    turned = replace(
+        effects, concepts=("C2 ", "other", " c0", "C1"), effect=effects.effect[:, :, [2, 0, 0, 1]]
+    )
+    assert (measured(cells, turned).effect == measured(cells, effects).effect).all()
+
+
+@pytest.mark.parametrize("lacking", [0, 1, 2])
+def test_effects_without_a_concept_of_the_cells_are_refused(lacking: int) -> None:
+    cells = small_cells(4)
+    effects = made_up_effects(cells, 4)
+    there = [number for number in range(3) if number != lacking]
+    fewer = replace(
+        effects, concepts=tuple(f"c{number}" for number in there), effect=effects.effect[:, :, there]
+    )
+    with pytest.raises(UserError) as refused:
+        measured(cells, fewer)
+    assert str(refused.value) == (
+        f"the causal effects lack the concept c{lacking}; measure all concepts of the images together"
+    )
+
+
+def test_effects_of_another_shape_than_their_names_are_refused() -> None:
+    cells = small_cells(4)
+    effects = made_up_effects(cells, 4)
+    with pytest.raises(UserError) as refused:
+        measured(cells, replace(effects, effect=effects.effect.transpose(0, 2, 1)))
+    assert str(refused.value) == (
+        "the causal effects have the shape (31, 3, 30), not (31, 30, 3); give sources x units x concepts"
+    )
+    with pytest.raises(UserError) as refused:
+        measured(cells, replace(effects, mean_activation=effects.mean_activation[1:]))
+    assert str(refused.value) == (
+        "the causal effects' mean activation has the shape (29,), not (30,); give one value for each unit"
+    )
 
 
 def test_units_that_were_not_measured_have_no_effect_and_control_nothing() -> None:

@@ -129,9 +129,85 @@ GIVEN = flat(small_cells(8))
         ),
         (
             {"labels": np.array(["a", "b"])},
-            "concept has the shape (2,), not (93,); give one value for each image",
+            "the shape of labels is (2,), not (93,); give one value for each image",
+        ),
+        (
+            {"recognition": np.zeros((93, 1))},
+            "the shape of recognition is (93, 1), not (93,); give one value for each image",
         ),
         ({"recognition": np.full(93, 1.5)}, "a recognition of 1.5 is not between 0 and 1"),
+        (
+            {"recognition": np.full(93, "0.5")},
+            "recognition must be numbers only, in rows of one length; convert text to numbers first",
+        ),
+        (
+            {"activations": [[1.0, "2"]] * 93},
+            "activations must be numbers only, in rows of one length; convert text to numbers first",
+        ),
+        (
+            {"activations": [[1.0, 2.0], [3.0]]},
+            "activations must be numbers only, in rows of one length; convert text to numbers first",
+        ),
+        (
+            {"responses": np.array([4, "many"] * 40 + [1] * 13, dtype=object)},
+            "responses must be numbers only, in rows of one length; convert text to numbers first",
+        ),
+        (
+            {"responses": np.where(np.arange(93) == 5, np.inf, 4)},
+            "the responses of image 5 are inf; give a whole number of at least 0",
+        ),
+        (
+            {"responses": np.where(np.arange(93) == 6, np.nan, 4)},
+            "the responses of image 6 are nan; give a whole number of at least 0",
+        ),
+        (
+            {"responses": np.where(np.arange(93) == 7, -1, 4)},
+            "the responses of image 7 are -1; give a whole number of at least 0",
+        ),
+        (
+            {"responses": np.where(np.arange(93) == 8, 2.5, 4)},
+            "the responses of image 8 are 2.5; give a whole number of at least 0",
+        ),
+        (
+            {"responses": np.where(np.arange(93) == 9, 0, 4)},
+            "image 9 has a recognition but no responses; give at least 1 response, or a recognition of NaN",
+        ),
+        (
+            {"labels": [*GIVEN["labels"][:92], None]},
+            "image 92 has nothing in labels; name it, or leave the image out",
+        ),
+        ({"labels": [["a"], ["b", "c"]]}, "labels has lists in it; give one name for each image"),
+        (
+            {"labels": [float("nan"), *GIVEN["labels"][1:]]},
+            "image 0 has nothing in labels; name it, or leave the image out",
+        ),
+        (
+            {"sources": [*GIVEN["sources"][:3], " ", *GIVEN["sources"][4:]]},
+            "image 3 has nothing in sources; name it, or leave the image out",
+        ),
+        (
+            {"conditions": ["", *GIVEN["conditions"][1:]]},
+            "image 0 has nothing in conditions; name it, or leave the image out",
+        ),
+        *(
+            (
+                {"reliability": wrong},
+                f"the reliability {wrong!r} is not above 0 and at most 1; give another, or the responses",
+            )
+            for wrong in (0.0, 1.5, -0.2, float("nan"), "0.5")
+        ),
+        (
+            {"weights": (1, 1, 1)},
+            "the weights 1 1 1 are not four numbers; give those of S, C, R and H",
+        ),
+        (
+            {"weights": (1, 1, 1, "1 2")},
+            "the weights 1 1 1 1 2 are not four numbers; give those of S, C, R and H",
+        ),
+        ({"resamples": -1}, "resamples is -1; give a whole number of at least 0"),
+        ({"resamples": 10.5}, "resamples is 10.5; give a whole number of at least 0"),
+        ({"seed": -3}, "seed is -3; give a whole number of at least 0"),
+        ({"seed": "0"}, "seed is '0'; give a whole number of at least 0"),
         ({"units": (1, 1, 2, 3)}, "4 names are given for 4 units; name each unit once"),
         ({"units": (1, 2)}, "2 names are given for 4 units; name each unit once"),
         ({"pairs": {99: "c0"}}, "there is no unit 99, which is to be scored for c0"),
@@ -148,5 +224,20 @@ GIVEN = flat(small_cells(8))
 )
 def test_bad_arrays_are_refused_in_one_sentence(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError) as refused:
-        score(**{**GIVEN, **changed}, resamples=0)
+        score(**{"resamples": 0, **GIVEN, **changed})
     assert str(refused.value) == message
+
+
+def test_numbers_of_numpy_are_as_good_as_pythons() -> None:
+    plain = score(**GIVEN, weights=(1, 0, 2, 1), resamples=20, seed=3, reliability=0.5)
+    numpys: dict[str, Any] = {"weights": np.array([1, 0, 2, 1], np.float32), "reliability": np.float32(0.5)}
+    found = score(**GIVEN, **numpys, resamples=np.int64(20), seed=np.int32(3))  # type: ignore[arg-type]
+    assert found.table.equals(plain.table)
+
+
+def test_nobody_answered_needs_no_responses() -> None:
+    unseen = np.arange(93) == 4
+    recognition = np.where(unseen, np.nan, GIVEN["recognition"])
+    given = GIVEN | {"recognition": recognition}
+    none, some = (given | {"responses": np.where(unseen, n, GIVEN["responses"])} for n in (0, 7))
+    assert score(**none, resamples=0).table.equals(score(**some, resamples=0).table)
