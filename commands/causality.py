@@ -88,7 +88,7 @@ def _as_scales(ctx: click.Context, param: click.Parameter, values: tuple[str, ..
     multiple=True,
     type=click.Choice([*ABLATIONS, "none"]),
     default=ABLATIONS,
-    help="mean, resample or none; repeatable.  [default: both]",
+    help="mean, resample or none; repeatable.  [default: mean and resample]",
 )
 @click.option("--patch", is_flag=True, help="Put clean maps into the degraded images' passes, too.")
 @click.option("--model", default="demo", show_default=True, help="A model that open_clip lists, or demo.")
@@ -101,7 +101,7 @@ def _as_scales(ctx: click.Context, param: click.Parameter, values: tuple[str, ..
     default="squash",
     show_default=True,
     type=click.Choice(("squash", "model")),
-    help="See docs.",
+    help="squash: the whole picture, by Lanczos; model: open_clip's own, which may crop.",
 )
 @click.option(
     "--controls", default=100, show_default=True, type=click.IntRange(1), help="Control channels to a unit."

@@ -96,6 +96,7 @@ def _series(
 ) -> tuple[list[Series], list[str]]:
     """Read the series to compare, and name the sources to choose units on."""
     rows = rows_of_study(study)
+    _refuse_unknown_layers(stores, layers)
     found = [
         one
         for store in stores
@@ -107,6 +108,14 @@ def _series(
             "comparison takes two; extract another layer or model with: python manage.py activations extract"
         )
     return found, _chosen_on(rows, clusters, found[0], seed)
+
+
+def _refuse_unknown_layers(stores: tuple[Path, ...], layers: tuple[str, ...]) -> None:
+    there = sorted({one.layer for store in stores for one in ActivationStore(store).series()})
+    for layer in layers:
+        if canonical_name(layer) not in there:
+            named = listed([str(store) for store in stores])
+            raise UserError(f"no series of {named} is of the layer {layer}; their layers are {listed(there)}")
 
 
 def _of_store(

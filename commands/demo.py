@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -298,8 +299,10 @@ def _print_paths(out: Path) -> None:
         ("Stimuli and their manifest", "stimuli"),
     ):
         click.echo(f"{title + ':':<30} {out / name}")
-    serve = "make serve" if out == Path("demo").resolve() else f"make serve DEMO={out}"
-    click.echo(f"{'Take part yourself:':<30} {serve}, then open http://127.0.0.1:8000/s/{STUDY}")
+    click.echo(
+        f"{'To go on with these data:':<30} export INTERPSCORE_DATA_DIR={shlex.quote(str(out / 'data'))}"
+    )
+    click.echo(f"{'Then take part yourself:':<30} python manage.py serve, http://127.0.0.1:8000/s/{STUDY}")
 
 
 @click.command()

@@ -129,10 +129,14 @@ def _regroup(args: Sequence[str]) -> Iterator[str]:
 @click.option("--model", help="Model for C.  [default with --study: demo]")
 @click.option("--pretrained", help="Tag of the model's pretrained weights, such as openai.")
 @click.option("--checkpoint", type=PATH, help="Local weights of the model.")
-@click.option("--layer", help="Layer of the units.  [default: the last ReLU of the last block]")
+@click.option(
+    "--layer", help="Layer of the units.  [default: the store's only one; without a store the last block]"
+)
 @click.option("--device", help="For C: auto, cpu, cuda or cuda:N.  [default: auto]")
 @click.option(
-    "--preprocess", type=click.Choice(("squash", "model")), help="[default: squash, or the store's]"
+    "--preprocess",
+    type=click.Choice(("squash", "model")),
+    help="squash: the whole picture, by Lanczos; model: open_clip's own.  [default: the store's, or squash]",
 )
 @click.option(
     "--resamples",
@@ -274,7 +278,17 @@ def _default(
     labels = Labels(trials.weights, "" if effects is None else f"{effects.weights}, {effects.method}")
     found = score_cells(gathered.cells, pairs, settings, effects=effects, labels=labels, track=track)
     controls = None if pairs is None else found.controls
-    return found.table, controls, (*trials.notes, *gathered.notes, *found.notes)
+    few = _few_units(pairs, gathered.cells.units)
+    return found.table, controls, (*trials.notes, *gathered.notes, *few, *found.notes)
+
+
+def _few_units(pairs: Sequence[Pair] | None, units: Sequence[int]) -> tuple[str, ...]:
+    """What to know where there are no units but the labelled ones."""
+    if pairs is None or {pair.channel for pair in pairs} < set(units):
+        return ()
+    return (
+        f"Q_ctrl and p_max know these {len(units)} units only; they say little of units chosen among more.",
+    )
 
 
 def _levels(trials: Trials, options: dict[str, Any]) -> Levels:

@@ -44,7 +44,7 @@ def _as_json(
 ) -> str:
     found = {"results": str(written[0]), "notes": list(notes), "pairs": _records(table)}
     if controls is not None:
-        found["controls"] = _records(controls)
+        found |= {"controls_file": str(written[1]), "controls": _records(controls)}
     return json.dumps(found, allow_nan=False)
 
 
@@ -111,7 +111,7 @@ def _last(row: dict[Any, Any], name: str) -> str:
 def _rich_controls(controls: pd.DataFrame) -> Table:
     """The controls over all concepts: what they get, and how often they reach the labelled unit."""
     shown = Table(title="Controls: E of what should get nothing, beside the labelled units")
-    for name in ("Control", "mean E", "largest E", "labelled, mean E", "at or above the labelled"):
+    for name in ("Control", "mean E", "97.5%, worst concept", "labelled, mean E", "at or above the labelled"):
         shown.add_column(name, justify="left" if name == "Control" else "right")
     for control, rows in controls[controls["Neuron"] != ""].groupby("Control", sort=False):
         reasons = " ".join(sorted(set(rows["reason"]) - {""}))
@@ -133,9 +133,9 @@ def _number(value: float) -> str:
 def _provenance(table: pd.DataFrame) -> Iterator[str]:
     first = table.iloc[0]
     yield f"Weights: {first['weights']}." + (f" C: {first['C_weights']}." if first["C_weights"] else "")
-    yield (
-        f"Resampled: whole sources, {first['resamples']} draws for the intervals and for the nulls, "
-        f"seed {first['seed']}."
-        if first["resamples"]
-        else "No intervals and no nulls (--resamples 0)."
-    )
+    drawn = f"Resampled: whole sources, {first['resamples']} draws for the intervals"
+    has_null = any(table[name].notna().any() for name in table if str(name).endswith("_null"))
+    if not first["resamples"]:
+        yield "No intervals and no nulls (--resamples 0)."
+    else:
+        yield f"{drawn}{' and for the nulls' if has_null else ''}, seed {first['seed']}."

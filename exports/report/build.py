@@ -275,7 +275,7 @@ def _commands(study: StudyRecord, sources: Sources) -> Sequence[str]:
     """How to make the export and the report again; files by name only."""
     lines = [f"python manage.py export {study.name} --out dataset"]
     options = [f"--results {sources.results.name}" if sources.results else ""]
-    options += ["--store STORE" if sources.activations else ""]
+    options += [f"--store STORE --layer {sources.activations.layer}" if sources.activations else ""]
     options += [f"--manifest {sources.manifest.name}" if sources.manifest else ""]
     options += [f"--cluster {cluster}" for cluster in sources.clusters]
     lines.append(

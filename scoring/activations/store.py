@@ -142,7 +142,8 @@ class ActivationStore:
         has = "; ".join(f"{one.model}, layer {one.layer}, preprocess {one.preprocess}" for one in fit or held)
         if fit:
             raise UserError(
-                f"the store {self.path} holds more than one series ({has}); say which one to read"
+                f"the store {self.path} holds more than one series ({has}); name the one to read with "
+                "--layer, and with --preprocess or its weights if there are several of that layer"
             )
         raise UserError(
             f"the store {self.path} holds no activations of {asked or 'any image'}, but of "

@@ -164,11 +164,17 @@ def test_too_few_sources_are_left(compared: Compare) -> None:
     )
 
 
-@pytest.mark.parametrize(("options", "count"), [(("--layer", LAYERS[0]), 1), (("--layer", "visual.none"), 0)])
-def test_one_series_only(compared: Compare, options: tuple[str, ...], count: int) -> None:
-    assert compared.error(*options) == (
-        f"{compared.store} holds {count} series that fit, and a comparison takes two; "
+def test_one_series_only(compared: Compare) -> None:
+    assert compared.error("--layer", LAYERS[0]) == (
+        f"{compared.store} holds 1 series that fit, and a comparison takes two; "
         "extract another layer or model with: python manage.py activations extract"
+    )
+
+
+def test_an_unknown_layer(compared: Compare) -> None:
+    assert compared.error("--layer", LAYERS[0], "--layer", "visual.none") == (
+        f"no series of {compared.store} is of the layer visual.none; "
+        f"their layers are {', '.join(sorted(LAYERS))}"
     )
 
 

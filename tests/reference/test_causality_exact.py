@@ -180,7 +180,6 @@ SUFFIX_LAYERS = [
     ("demo", "visual.layer3.0.act1"),
     ("demo", "visual.layer4.0.bn3"),
     ("ViT-B-32", "visual.transformer.resblocks.11"),
-    ("ViT-B-32", "visual.transformer.resblocks.8"),
     ("ViT-B-32", "visual.transformer.resblocks.10.mlp.gelu"),
     ("RN50x4", "visual.layer4.4.act3"),
 ]

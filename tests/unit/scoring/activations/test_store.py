@@ -131,7 +131,8 @@ def test_asking_without_saying_which(store: ActivationStore) -> None:
         store.read(hashes(1))
     assert str(caught.value) == (
         f"the store {store.path} holds more than one series (a model, layer visual.layer4.0.act3, "
-        "preprocess model; a model, layer visual.layer4.0.act3, preprocess squash); say which one to read"
+        "preprocess model; a model, layer visual.layer4.0.act3, preprocess squash); name the one to read "
+        "with --layer, and with --preprocess or its weights if there are several of that layer"
     )
 
 
