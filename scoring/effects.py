@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -28,6 +28,7 @@ from scoring.intervals import (
     rank_ends,
     shrunken_tail,
 )
+from scoring.metrics.human_consistency import recognition_ranks
 from scoring.metrics.registry import COMPONENTS, METRICS
 from scoring.metrics.sample import Flags, Metric, Result, Sample, joined
 from scoring.reliability import reliability, reliability_ends
@@ -36,7 +37,7 @@ from scoring.statistics import Floats, Integers, mann_whitney_p
 #: units looked at together, so that memory stays small
 CHUNK = 256
 #: draws looked at together, so that they stay in the processor's cache
-DRAWS_AT_ONCE = 250
+DRAWS_AT_ONCE = 334
 #: draws of the reliability's interval, which decides whether H is there and so does not depend on options
 RELIABILITY_DRAWS = 1000
 #: draws of the best of all units
@@ -132,6 +133,11 @@ class Scoring:
         return [np.ascontiguousarray(drawn[:, start : start + DRAWS_AT_ONCE]) for start in starts]
 
     @cached_property
+    def parts(self) -> list[tuple[Floats, Sequence[Floats]]]:
+        """The parts of ``times``, each with the ranks of recognition in it."""
+        return [(part, recognition_ranks(self.sampler.drawn(0, part))) for part in self.times]
+
+    @cached_property
     def given(self) -> Integers:
         """Whose activations each source gets (draws, S)."""
         return exchanges(self.cells, self.settings.resamples, self._rng(0))
@@ -175,7 +181,7 @@ class Scoring:
 
     def prepare(self) -> None:
         """Compute what all units share, before threads ask for it."""
-        _ = self.observed, self.times, self.given
+        _ = self.observed, self.parts, self.given
 
     @cached_property
     def p_selectivity(self) -> Floats:
@@ -221,7 +227,10 @@ class Scoring:
 
     def _bootstrapped(self, unit: int) -> dict[str, Floats]:
         """Each metric (C, draws) with the sources drawn again, some draws at a time."""
-        parts = [self.computed(self.sampler.drawn(unit, times)) for times in self.times]
+        drawn = [
+            replace(self.sampler.drawn(unit, part), recognition_ranks=ranks) for part, ranks in self.parts
+        ]
+        parts = [self.computed(sample) for sample in drawn]
         return {
             symbol: np.concatenate([part[symbol].value for part in parts], axis=1) for symbol in self.metrics
         }

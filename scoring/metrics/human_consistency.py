@@ -66,6 +66,17 @@ def _counted(sample: Sample, condition: int) -> Integers:
     return answered[number[sample.concept[answered]] >= FEWEST]
 
 
+def recognition_ranks(sample: Sample) -> list[Floats]:
+    """Ranks of recognition (counted sources, m) in each condition, the same for every unit."""
+    return [_recognition_ranks(sample, condition) for condition in range(sample.conditions)]
+
+
+def _recognition_ranks(sample: Sample, condition: int) -> Floats:
+    sources = _counted(sample, condition)
+    order = midranks(sample.recognition[condition][sources, None], np.ones((len(sources), 1)))
+    return group_midranks(order, sample.times[sources], sample.concept[sources], sample.concepts)
+
+
 def _correlations(sample: Sample, condition: int) -> Floats:
     """Spearman's correlation (C, m) in a condition over each concept's sources, each counted its times.
 
@@ -74,8 +85,8 @@ def _correlations(sample: Sample, condition: int) -> Floats:
     sources = _counted(sample, condition)
     concept, times = sample.concept[sources], sample.times[sources]
     once = np.ones((len(sources), 1))
-    order = midranks(sample.recognition[condition][sources, None], once)
-    theirs = group_midranks(order, times, concept, sample.concepts)
+    known = sample.recognition_ranks
+    theirs = _recognition_ranks(sample, condition) if known is None else known[condition]
     if sample.ranks is None:
         order = midranks(sample.activation[condition][sources], once)
     else:

@@ -42,7 +42,7 @@ class Sample:
     ``times`` (S, m or 1) how often a source counts; ``recognition`` (K, S) the mean human score in [0, 1],
     NaN where nobody answered; ``concept`` (S,) numbers into the C concepts; ``reliability`` of recognition
     in (0, 1], 0 if it has none, NaN if it is unknown. ``ranks`` (K, S, m), where given, has
-    ``midranks`` of each condition.
+    ``midranks`` of each condition, and ``recognition_ranks`` what ``human_consistency`` would rank anew.
     """
 
     activation: Floats
@@ -53,6 +53,7 @@ class Sample:
     reliability: float = 1.0
     causal: Causal | None = None
     ranks: Floats | None = None
+    recognition_ranks: Sequence[Floats] | None = None
 
     @property
     def conditions(self) -> int:
