@@ -25,13 +25,12 @@ from commands.score_output import tell
 from exports.spreadsheets import safe_for_spreadsheets
 from scoring.effects import Settings
 from scoring.interpscore import score_cells
+from scoring.labels import Labels
 from scoring.neuron_map import Pair, read_neuron_map
 from scoring.published.every_pair import every_pair
 from scoring.published.images import gather
 from scoring.published.interpscore import RESULT_COLUMNS, score_pairs
-from scoring.published.interpscore import Labels as PublishedLabels
 from scoring.published.interpscore import Settings as PublishedSettings
-from scoring.results import Labels
 from scoring.statistics import Floats
 from scoring.trial_cells import Levels
 from stimuli.errors import UserError
@@ -339,7 +338,7 @@ def _published(
         return every_pair(trials.frame, units, settings, trials.origin, trials.weights), None, trials.notes
     images = gather(trials.frame, pairs, settings.score_column, trials.origin)
     changes = _changes(pairs, stimuli, loaded, options, quiet)
-    labels = PublishedLabels(trials.weights, loaded.label if loaded else "")
+    labels = Labels(trials.weights, loaded.label if loaded else "")
     scored = score_pairs(images, pairs, settings, origin=trials.origin, changes=changes, labels=labels)
     rows = list(progress(scored, "pairs", len(pairs), quiet=quiet))
     return pd.DataFrame(rows, columns=list(RESULT_COLUMNS)), None, trials.notes

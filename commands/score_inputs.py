@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from scoring.counted_rows import check_concepts, check_units, counted_rows, listed
+from scoring.labels import UNKNOWN_WEIGHTS
 from scoring.neuron_map import Pair, concept_key
 from scoring.published.interpscore import Settings as PublishedSettings
-from scoring.results import UNKNOWN_WEIGHTS
 from scoring.statistics import Floats
 from scoring.trial_cells import Gathered, Levels, cells_of_stimuli, cells_of_trials
 from scoring.trial_table import EXPERIMENT, activation_column, channels, read_trials

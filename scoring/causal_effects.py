@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.neuron_map import concept_key
+from scoring.published.causality import SCALES
 from scoring.statistics import Floats
 from stimuli.errors import UserError
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from scoring.activations.concept_logits import ConceptLogits
     from scoring.activations.model import LoadedModel
     from scoring.activations.suffix import Look, Readout
-
-#: the published changes are those of the unit silenced and doubled
-PUBLISHED_SCALES = (0.0, 2.0)
 
 
 class CleanImage(NamedTuple):
@@ -93,7 +91,7 @@ def measure_effects(
     keys = tuple(dict.fromkeys(concept_key(concept) for concept in concepts))
     logits, reader = ConceptLogits(loaded, keys), readout(loaded, canonical_layer(loaded.model, layer))
     seen = looks(loaded, reader, (Image(row.path, row.sha256) for row in rows), preprocess)
-    scales = PUBLISHED_SCALES if changes else PUBLISHED_SCALES[:1]
+    scales = SCALES if changes else SCALES[:1]
     parts = [_of_image(look, reader, logits, scales) for look in track(seen, len(rows))]
     effect, change, activation = (np.stack(part) for part in zip(*parts, strict=True))
     return CausalEffects(

@@ -44,6 +44,11 @@ class Cells:
         there: NDArray[np.bool_] = ~np.isnan(self.activation[:, :, 0])
         return there
 
+    @property
+    def sources_of(self) -> Integers:
+        """How many sources each concept (C,) has."""
+        return np.bincount(self.concept, minlength=len(self.concepts))
+
     def of_units(self, units: Sequence[int]) -> Cells:
         """Keep some units, in the order given."""
         at = [self.units.index(unit) for unit in units]

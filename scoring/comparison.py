@@ -14,12 +14,11 @@ import pandas as pd
 
 from scoring.cells import Cells
 from scoring.composite import composite, composite_of_draws
-from scoring.draws import Sampler
 from scoring.effects import Drawn, Scoring, Settings
 from scoring.intervals import Ends, around, percentile_ends, shrunken_tail
 from scoring.metrics.registry import METRICS
 from scoring.metrics.sample import Sample
-from scoring.statistics import Floats, midranks
+from scoring.statistics import Floats
 from scoring.units import Choice, choose_units
 from stimuli.errors import UserError
 
@@ -188,7 +187,7 @@ def _plain(scoring: Scoring, drawn: Drawn, concept: int) -> Floats:
 
 
 def _refuse_few(cells: Cells) -> None:
-    counts = np.bincount(cells.concept, minlength=len(cells.concepts))
+    counts = cells.sources_of
     if counts.min() < FEWEST_SOURCES:
         concept = cells.concepts[int(counts.argmin())]
         raise UserError(
@@ -267,7 +266,7 @@ def _interval(value: float, low: float, high: float) -> dict[str, object]:
 def _effects(one: _Scored, at: int) -> dict[str, object]:
     """The unit, its components and how it was chosen; for the mean over concepts, means."""
     values = {symbol: np.diagonal(one.scoring.observed.value[symbol]) for symbol in COMPONENTS}
-    counts = np.bincount(one.scoring.cells.concept, minlength=len(one.choices))
+    counts = one.scoring.cells.sources_of
     if at == len(one.choices):
         means = {f"e_{symbol}": _mean(found) for symbol, found in values.items()}
         auroc = float(np.mean([choice.auroc for choice in one.choices]))
@@ -332,19 +331,10 @@ def _p_values(one: _Scored, first: _Scored, value: Floats) -> Floats:
 
 def _exchanged(one: Scoring, other: Scoring, concept: int, swap: np.ndarray) -> Floats:
     """E of a concept's unit less E of the other's (draws,), after they exchanged the marked sources."""
-    ranks = [_ranks(scoring.sampler, concept) for scoring in (one, other)]
+    ranks = [scoring.sampler.ranks(concept) for scoring in (one, other)]
     sides = [np.where(swap, b[..., None], a[..., None]) for a, b in (ranks, ranks[::-1])]
     effects = [_composite(scoring, side, concept) for scoring, side in zip((one, other), sides, strict=True)]
     return effects[0] - effects[1]
-
-
-def _ranks(sampler: Sampler, unit: int) -> Floats:
-    """A unit's ranks (K, S) among the images of each condition, the scale on which units are exchangeable."""
-    own = sampler.cells.activation[:, :, unit]
-    found = np.full(own.shape, np.nan)
-    for condition, there in enumerate(sampler.cells.present):
-        found[condition, there] = midranks(own[condition, there][:, None], np.ones((there.sum(), 1)))[:, 0]
-    return found
 
 
 def _composite(scoring: Scoring, activation: Floats, concept: int) -> Floats:

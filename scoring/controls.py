@@ -107,7 +107,7 @@ def _overall(
     scoring: Scoring, units: Integers, concepts: Integers, drawn: Mapping[int, Drawn]
 ) -> Iterator[dict[str, object]]:
     """The mean of all mismatched pairs, with its bootstrap interval over sources."""
-    pairs = [(u, c) for u, own in zip(units, concepts, strict=True) for c in set(concepts.tolist()) - {own}]
+    pairs = [(u, c) for u, own in zip(units, concepts, strict=True) for c in np.unique(concepts) if c != own]
     values = np.array([scoring.observed.composite[c, u] for u, c in pairs])
     labelled = np.array([scoring.observed.composite[c, u] for u, c in zip(units, concepts, strict=True)])
     if np.isnan(values).all() or np.isnan(labelled).all():

@@ -140,10 +140,15 @@ class Sampler:
     def exchanged(self, unit: int, given: Integers) -> Sample:
         """One unit whose sources have exchanged activations (m, S), a column for each draw."""
         own = self.cells.activation[:, :, unit]
+        return self._sample(own[:, given.T], self._once(), ranks=self.ranks(unit)[:, given.T])
+
+    def ranks(self, unit: int) -> Floats:
+        """A unit's mid-ranks (K, S) among the images of each condition, NaN where there is none."""
+        own = self.cells.activation[:, :, unit]
         ranks = np.full(own.shape, np.nan)
         for k, there in enumerate(self.cells.present):
             ranks[k, there] = midranks(own[k, there][:, None], self._once()[there])[:, 0]
-        return self._sample(own[:, given.T], self._once(), ranks=ranks[:, given.T])
+        return ranks
 
     def _once(self) -> Floats:
         return np.ones((len(self.cells.sources), 1))

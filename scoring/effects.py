@@ -155,7 +155,7 @@ class Scoring:
     @cached_property
     def sources(self) -> Integers:
         """How many sources (C,) a concept has, or all others have if that is fewer."""
-        counts = np.bincount(self.cells.concept, minlength=len(self.cells.concepts))
+        counts = self.cells.sources_of
         return np.asarray(np.minimum(counts, counts.sum() - counts))
 
     @cached_property
@@ -181,7 +181,7 @@ class Scoring:
 
     def prepare(self) -> None:
         """Compute what all units share, before threads ask for it."""
-        _ = self.observed, self.parts, self.given
+        _ = self.observed, self.parts, self.given, self._behind
 
     @cached_property
     def p_selectivity(self) -> Floats:
@@ -197,10 +197,9 @@ class Scoring:
             return Drawn({}, {}, {})
         value = {symbol: self.observed.value[symbol][:, unit] for symbol in self.metrics}
         draws = self._bootstrapped(unit)
-        sample = self.sampler.units(np.array([unit]))
         ends, unsure = {}, {}
         for symbol, metric in self.metrics.items():
-            ends[symbol], unsure[symbol] = self._ends(metric, sample, value[symbol], draws[symbol])
+            ends[symbol], unsure[symbol] = self._ends(metric, value[symbol], draws[symbol])
         draws |= {"E": composite_of_draws(unsure, value, self.weights)}
         ends["E"] = self._composite_ends(value, self.observed.composite[:, unit], draws["E"])
         if {"S", "R"} <= set(self.metrics):
@@ -235,11 +234,21 @@ class Scoring:
             symbol: np.concatenate([part[symbol].value for part in parts], axis=1) for symbol in self.metrics
         }
 
-    def _ends(self, metric: Metric, sample: Sample, value: Floats, draws: Floats) -> tuple[Ends, Floats]:
+    @cached_property
+    def _behind(self) -> dict[str, tuple[Integers, Integers]]:
+        """The sources and the bound's number (C,) of the metrics that have them; the same for every unit."""
+        sample = self.sampler.units(np.arange(1))
+        return {
+            symbol: (metric.sources(sample), (metric.bound or metric.sources)(sample))
+            for symbol, metric in self.metrics.items()
+            if metric.sources
+        }
+
+    def _ends(self, metric: Metric, value: Floats, draws: Floats) -> tuple[Ends, Floats]:
         """A component's interval, and its draws as a composite takes them."""
-        if metric.sources is None:
+        if metric.symbol not in self._behind:
             return percentile_ends(value, draws), draws
-        sources, behind = metric.sources(sample), (metric.bound or metric.sources)(sample)
+        sources, behind = self._behind[metric.symbol]
         rng = self._rng(2, list(self.metrics).index(metric.symbol))
         unsure = draws_at_bound(value, draws, behind, rng)
         if metric.is_auroc:
@@ -265,8 +274,7 @@ class Scoring:
     @cached_property
     def without_null(self) -> Flags:
         """Mark the concepts (C,) of which no source can exchange: shuffling leaves them as they are."""
-        counts = np.bincount(self.cells.concept, minlength=len(self.cells.concepts))
-        return np.asarray(self.stuck_sources == counts)
+        return np.asarray(self.stuck_sources == self.cells.sources_of)
 
     @property
     def best_of_draws(self) -> int:

@@ -16,13 +16,15 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from scoring.cells import Cells, cells_of
+from scoring.controls import COLUMNS as CONTROL_COLUMNS
 from scoring.controls import controls
 from scoring.draws import measured
 from scoring.effects import Drawn, Scoring, Settings, in_threads
+from scoring.labels import Labels
 from scoring.metrics.registry import METRICS
 from scoring.metrics.sample import Metric
 from scoring.neuron_map import Pair
-from scoring.results import Labels, Table
+from scoring.results import Table
 from scoring.statistics import Floats
 from stimuli.errors import UserError
 
@@ -152,15 +154,11 @@ def score_cells(
         found = track(scoring.best_of(), "draws of the best of all units", scoring.best_of_draws)
         best = np.stack(list(found))
     table = Table(scoring, units, concepts, chosen, drawn, best, labels or Labels()).frame()
-    beside = controls(scoring, units, concepts, chosen, drawn, best) if pairs is not None else _no_controls()
+    beside = pd.DataFrame(columns=list(CONTROL_COLUMNS))
+    if pairs is not None:
+        beside = controls(scoring, units, concepts, chosen, drawn, best)
     notes = () if with_null else (f"No null is drawn for more than {MOST_NULLS} units: read p_S and q_S.",)
     return Scores(table, beside, notes)
-
-
-def _no_controls() -> pd.DataFrame:
-    from scoring.controls import COLUMNS
-
-    return pd.DataFrame(columns=list(COLUMNS))
 
 
 def _every_pair(cells: Cells) -> list[Pair]:

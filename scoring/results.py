@@ -12,7 +12,8 @@ import pandas as pd
 from scoring.composite import score_of
 from scoring.effects import Drawn, Scoring
 from scoring.intervals import Ends
-from scoring.metrics.causality import NOT_MEASURED
+from scoring.labels import Labels
+from scoring.metrics.causality import NOT_MEASURED, measured_places
 from scoring.metrics.human_consistency import FEWEST, counted_cells
 from scoring.metrics.registry import COMPONENTS
 from scoring.neuron_map import Pair
@@ -26,8 +27,6 @@ from scoring.statistics import (
 
 FORMAT_VERSION = 1
 METHOD = "interpscore"
-
-UNKNOWN_WEIGHTS = "unknown: activations were given in DATA"
 
 #: a reliability of recognition below this is remarked upon
 LOW_RELIABILITY = 0.2
@@ -57,14 +56,6 @@ RESULT_COLUMNS: tuple[str, ...] = (
         "format_version",
     ),
 )
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Which weights made the activations, and which the model that C was measured on ("" if none was)."""
-
-    activations: str = UNKNOWN_WEIGHTS
-    causality: str = ""
 
 
 @dataclass
@@ -195,14 +186,14 @@ class Table:
 
     def _counts(self) -> dict[str, object]:
         cells, measured = self.scoring.cells, self.scoring.measured
-        per_concept = np.bincount(cells.concept, minlength=len(cells.concepts))
+        per_concept = cells.sources_of
         member = cells.concept[None, :] == np.arange(len(cells.concepts))[:, None]
         images = np.array([cells.present[:, own].sum() for own in member])
         trials = np.array([cells.responses[:, own].sum() for own in member]).astype(int)
         conditions = np.array([cells.present[:, own].any(axis=1).sum() for own in member])
         effects = np.zeros(len(member), int)
         if measured is not None:
-            seen = ~np.isnan(measured.effect[0]).all(axis=1)
+            seen = measured_places(measured.effect)
             effects = np.array([(seen & own).sum() for own in member])
         sample = self.scoring.sampler.units(np.arange(1))
         return {
@@ -246,9 +237,8 @@ class Table:
 
     def _few_sources(self) -> list[str]:
         """What is said of a concept (C,) with so few sources that chance alone can be perfect."""
-        counts = np.bincount(self.scoring.cells.concept, minlength=len(self.scoring.cells.concepts))
         note = f"fewer_than_{FEWEST}_sources: a unit chosen on them can be perfect by chance, read p_max"
-        return [note if count < FEWEST else "" for count in counts]
+        return [note if count < FEWEST else "" for count in self.scoring.cells.sources_of]
 
     def _unreliable(self) -> list[str]:
         share = self.scoring.reliability
@@ -262,14 +252,13 @@ class Table:
     def _of_the_null(self) -> list[str]:
         """What is said of a concept (C,) whose sources, or some, can exchange with no other concept's."""
         alone, cells = self.scoring.stuck_sources, self.scoring.cells
-        counts = np.bincount(cells.concept, minlength=len(cells.concepts))
         return [
             "null: no_source_of_another_concept_has_the_same_conditions"
             if number == count
             else f"null: {number} of its {count} sources share their conditions with no other concept"
             if number
             else ""
-            for number, count in zip(alone, counts, strict=True)
+            for number, count in zip(alone, cells.sources_of, strict=True)
         ]
 
     def _provenance(self) -> dict[str, object]:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
+from scoring.statistics import auroc_by_group, midranks
 from stimuli.errors import UserError
 from stimuli.files import replacing
 
@@ -78,10 +78,8 @@ def auroc(values: Floats, positive: npt.NDArray[np.bool_]) -> Floats:
 
     Mann-Whitney's U over the number of pairs, from mid-ranks, so that ties count one half.
     """
-    n_positive = int(positive.sum())
-    n_negative = len(positive) - n_positive
-    rank_sums = rankdata(values, axis=0)[positive].sum(axis=0)
-    areas: Floats = (rank_sums - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
+    once = np.ones((len(values), 1))
+    areas: Floats = auroc_by_group(midranks(values, once), once, positive.astype(np.intp), 2)[1]
     return areas
 
 

@@ -31,10 +31,9 @@ from scoring.activations.hooks import canonical_layer, watching
 from scoring.activations.interventions import scaled
 from scoring.activations.model import LoadedModel
 from scoring.activations.preprocess import SQUASH, open_image, transform
+from scoring.published.causality import SCALES
 from stimuli.errors import UserError
 
-#: the scales of the published causality: the unit silenced, and doubled
-PUBLISHED_SCALES = (0.0, 2.0)
 #: changed copies to a pass through the rest of the model: at most so many, and so many bytes of the layer
 BATCH_SIZE = 256
 BATCH_BYTES = 64 * 2**20
@@ -300,7 +299,7 @@ def embedding_change(
     layer: str | None,
     images: Sequence[Path],
     units: Sequence[int],
-    scales: Sequence[float] = PUBLISHED_SCALES,
+    scales: Sequence[float] = SCALES,
     preprocess: str = SQUASH,
 ) -> Changes:
     """Relative change of the image embedding, ||e_scaled - e|| / ||e||, when one unit is scaled.

@@ -26,7 +26,7 @@ def causality(sample: Sample) -> Result:
     shape = (sample.concepts, sample.columns)
     if sample.causal is None:
         return result(np.full(shape, np.nan), {NOT_MEASURED: np.ones(shape, bool)})
-    measured, few = _measured(sample.causal), measured_sources(sample) < 2
+    measured, few = measured_places(sample.causal.effect), measured_sources(sample) < 2
     alone = sample.causal.controls.shape[1] == 0
     value = np.full(shape, np.nan)
     if not alone:
@@ -45,7 +45,7 @@ def measured_sources(sample: Sample) -> Integers:
     """How many sources (C,) with a measured effect the smaller side has."""
     if sample.causal is None:
         return np.zeros(sample.concepts, np.intp)
-    counts = np.bincount(sample.concept[_measured(sample.causal)], minlength=sample.concepts)
+    counts = np.bincount(sample.concept[measured_places(sample.causal.effect)], minlength=sample.concepts)
     return np.asarray(np.minimum(counts, counts.sum() - counts))
 
 
@@ -55,9 +55,9 @@ def controls(sample: Sample) -> Integers:
     return np.full(sample.concepts, number, np.intp)
 
 
-def _measured(causal: Causal) -> Flags:
+def measured_places(effect: Floats) -> Flags:
     """Mark the sources (S,) whose image was measured; units that were not are missing in all of them."""
-    there: Flags = ~np.isnan(causal.effect[0]).all(axis=1)
+    there: Flags = ~np.isnan(effect[0]).all(axis=1)
     return there
 
 

@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scoring.labels import UNKNOWN_WEIGHTS, Labels
 from scoring.neuron_map import Pair
 from scoring.published.images import Images, gather
 from scoring.published.interpscore import (
     FROM_TRIALS,
     RESULT_COLUMNS,
-    UNKNOWN_WEIGHTS,
-    Labels,
     Settings,
     check_clean,
     provenance,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from scoring.composite import refuse_weights
 from scoring.counted_rows import listed
+from scoring.labels import Labels
 from scoring.neuron_map import Pair
 from scoring.published.causality import saturate
 from scoring.published.human_consistency import recognition_p_value
@@ -33,8 +34,6 @@ from scoring.statistics import (
 from stimuli.errors import UserError
 
 FORMAT_VERSION = 1
-
-UNKNOWN_WEIGHTS = "unknown: activations were given in DATA"
 
 #: the components that the trials alone give
 FROM_TRIALS = tuple(symbol for symbol, metric in METRICS.items() if metric.from_trials)
@@ -75,14 +74,6 @@ class Settings:
     def weight(self) -> dict[str, float]:
         """The weight of each component."""
         return dict(zip(METRICS, self.weights, strict=True))
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Which weights made the activations, and which the model that C was measured on ("" if none was)."""
-
-    activations: str = UNKNOWN_WEIGHTS
-    causality: str = ""
 
 
 @dataclass(frozen=True)

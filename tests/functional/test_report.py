@@ -26,9 +26,9 @@ from scoring.accuracy import accuracy_table
 from scoring.cells import cells_of
 from scoring.effects import Settings as ScoreSettings
 from scoring.interpscore import score_cells
+from scoring.labels import Labels
 from scoring.neuron_map import Pair
 from scoring.published.interpscore import RESULT_COLUMNS
-from scoring.results import Labels
 from stimuli.errors import UserError
 from tests.functional.finished_study import FinishedStudy, finished_study
 

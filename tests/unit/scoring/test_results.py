@@ -10,9 +10,10 @@ from scipy.stats import false_discovery_control
 from scoring.cells import Cells
 from scoring.effects import Scoring, Settings
 from scoring.interpscore import score_cells
+from scoring.labels import Labels
 from scoring.metrics.registry import METRICS
 from scoring.neuron_map import Pair
-from scoring.results import RESULT_COLUMNS, Labels
+from scoring.results import RESULT_COLUMNS
 from tests.unit.scoring.small_studies import small_cells
 from tests.unit.scoring.test_effects import OWN
 

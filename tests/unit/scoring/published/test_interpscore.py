@@ -10,9 +10,10 @@ import pytest
 from pandas.testing import assert_frame_equal
 from scipy.stats import bootstrap
 
+from scoring.labels import Labels
 from scoring.neuron_map import Pair
 from scoring.published.images import gather
-from scoring.published.interpscore import RESULT_COLUMNS, Labels, Settings, exchange, score
+from scoring.published.interpscore import RESULT_COLUMNS, Settings, exchange, score
 from scoring.trial_table import read_trials
 from stimuli.errors import UserError
 from tests.reference import published_score_twin as twin
