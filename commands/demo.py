@@ -113,8 +113,9 @@ class Demo:
         )
 
     def create_study(self) -> None:
-        """Freeze the study file into a new database."""
+        """Freeze the study file into a new database, and open it: its participants are simulated."""
         self.manage("study", "create", self.path("study.toml"))
+        self.manage("study", "rehearse", STUDY)
 
     def collect_responses(self) -> None:
         """Serve the study on a free port until the simulated participants are done."""

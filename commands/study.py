@@ -1,4 +1,4 @@
-"""``manage.py study``: check, create and look at studies."""
+"""``manage.py study``: check, create, open, close and look at studies."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from experiment_server.context import utc_now
 from experiment_server.design.freeze import FrozenStudy, freeze
 from experiment_server.migrations import schema
 from experiment_server.models.database import connect, explaining, reading, writing
+from experiment_server.services import launch as launching
 from experiment_server.services import studies
 from experiment_server.settings import load_settings
+
+#: a study's status in words
+STATUSES = {"draft": "a draft", "open": "open", "rehearsal": "open as a rehearsal", "closed": "closed"}
 
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
 
 @click.group()
 def study() -> None:
-    """Check, create and look at studies.
+    """Check, create, open, close and look at studies.
 
     \b
     Example:
@@ -66,7 +70,7 @@ def create(file: Path, quiet: bool, as_json: bool) -> None:
         with writing(engine) as connection:
             created = studies.create(connection, frozen, utc_now())
     done = (
-        f"Created {_described(frozen)}."
+        f"Created {_described(frozen)}. It is a draft: open it with study rehearse or study launch."
         if created
         else f"{frozen.file.name} is there already, just as it is."
     )
@@ -95,8 +99,66 @@ def _described(frozen: FrozenStudy) -> str:
     )
 
 
+name_argument = click.argument("name")
+
+
 @study.command()
-@click.argument("name")
+@name_argument
+@quiet_option
+@json_option
+def launch(name: str, quiet: bool, as_json: bool) -> None:
+    """Open a study to participants.
+
+    Refused without [governance] in its file, four catch trials, and the rule for those who fail them.
+
+    \b
+    Example:
+      python manage.py study launch demo
+    """
+    _open(name, rehearsal=False, quiet=quiet, as_json=as_json)
+
+
+@study.command()
+@name_argument
+@quiet_option
+@json_option
+def rehearse(name: str, quiet: bool, as_json: bool) -> None:
+    """Open a study to try it out, without what a launch asks for; its responses are no data.
+
+    \b
+    Example:
+      python manage.py study rehearse demo
+    """
+    _open(name, rehearsal=True, quiet=quiet, as_json=as_json)
+
+
+def _open(name: str, *, rehearsal: bool, quiet: bool, as_json: bool) -> None:
+    with study_database(load_settings()) as engine, writing(engine) as connection:
+        opened = launching.launch(connection, name, utc_now(), rehearsal=rehearsal)
+    state = "open as a rehearsal" if rehearsal else "open"
+    done = f"{name} is {state} at /s/{name}." if opened else f"{name} is {state} already."
+    say({"name": name, "rehearsal": rehearsal, "opened": opened}, done, quiet=quiet, as_json=as_json)
+
+
+@study.command()
+@name_argument
+@quiet_option
+@json_option
+def close(name: str, quiet: bool, as_json: bool) -> None:
+    """Let nobody else begin a study; those who did can go on. Launching opens it again.
+
+    \b
+    Example:
+      python manage.py study close demo
+    """
+    with study_database(load_settings()) as engine, writing(engine) as connection:
+        closed = launching.close(connection, name)
+    done = f"{name} takes nobody else." if closed else f"{name} is closed already."
+    say({"name": name, "closed": closed}, done, quiet=quiet, as_json=as_json)
+
+
+@study.command()
+@name_argument
 @quiet_option
 @json_option
 def status(name: str, quiet: bool, as_json: bool) -> None:
@@ -114,7 +176,7 @@ def status(name: str, quiet: bool, as_json: bool) -> None:
 def _status_lines(found: studies.Status) -> str:
     counts = ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in found.sessions.items())
     return (
-        f"{found.name} is {found.status}: {found.places_left} of {found.places} places left; "
+        f"{found.name} is {STATUSES[found.status]}: {found.places_left} of {found.places} places left; "
         f"sessions: {counts}; {found.responses} responses."
     )
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import flask
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from werkzeug.routing import Rule
 
@@ -64,8 +64,17 @@ def _operation(rule: Rule, operation: Operation) -> dict[str, Any]:
     }
     if operation.body is not None:
         content = {"application/json": {"schema": _reference(operation.body)}}
-        described["requestBody"] = {"required": operation.body is not schemas.EmptyBody, "content": content}
+        described["requestBody"] = {"required": _is_needed(operation.body), "content": content}
     return described
+
+
+def _is_needed(body: type[BaseModel]) -> bool:
+    """Whether a request may not do without its body: one that has only defaults stands for itself."""
+    try:
+        body.model_validate({})
+    except ValidationError:
+        return True
+    return False
 
 
 def _reply(status: int, kind: type[BaseModel] | str | None) -> dict[str, Any]:

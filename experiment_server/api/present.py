@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from experiment_server.api import schemas
+from experiment_server.api.flow import present_calibration, present_flow
 from experiment_server.design.definition import Definition
 from experiment_server.pictures import Pictures
 from experiment_server.services.run_trial import NextTrial, Stored
 from experiment_server.services.sessions import ABANDONED, Standing
 
+#: what of the study's response form the page needs
+FORM = {"form", "max_words", "dont_know", "confidence"}
 RETURN_URL = "https://app.prolific.com/submissions/complete?cc="
 
 
@@ -18,13 +21,19 @@ def present_state(definition: Definition, standing: Standing) -> schemas.State:
         {
             "study": standing.study,
             "title": standing.title,
+            "language": design.language,
+            "rehearsal": standing.rehearsal,
             "session": session.id,
             "phase": session.phase,
             "outcome": session.outcome,
             "answered": progress.answered,
             "total": progress.total,
-            "response": design.response.model_dump(include={"form", "max_words", "dont_know"}),
+            "response": design.response.model_dump(include=FORM),
             "texts": design.texts.model_dump(),
+            "governance": design.governance and schemas.Governance(**design.governance.model_dump()),
+            "flow": present_flow(definition),
+            "done": [f"{kind}/{name}" if name else kind for kind, name in standing.done],
+            "calibration": present_calibration(standing.calibration),
             "completion": _completion(definition, standing),
             "message": ABANDONED if session.outcome == "abandoned" else None,
         }

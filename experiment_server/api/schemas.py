@@ -12,6 +12,10 @@ from pydantic.config import JsonDict
 
 #: bytes of JSON that a browser may add to a response
 CLIENT_BYTES = 2000
+#: bytes of JSON in a record
+RECORD_BYTES = 4000
+#: words of ``timing_flags``: what can be wrong with a presentation
+TIMING_FLAGS = Literal["dropped", "long", "short", "late_onset", "late_offset", "hidden"]
 #: a day, milliseconds: nothing that a browser measures takes longer
 DAY_MS = 86_400_000.0
 
@@ -34,16 +38,21 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
 
 
-def _small(client: dict[str, Any]) -> dict[str, Any]:
-    try:
-        text = json.dumps(client, allow_nan=False)
-    except ValueError as error:
-        raise ValueError("numbers must be finite") from error
-    if len(text) > CLIENT_BYTES:
-        raise ValueError(f"at most {CLIENT_BYTES} bytes of JSON")
-    for string in _strings(client):
-        _no_nul(string)
-    return client
+def _at_most(most: int) -> AfterValidator:
+    """A check that a value is at most so many bytes of JSON, its numbers finite, its texts without NUL."""
+
+    def small(value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            text = json.dumps(value, allow_nan=False)
+        except ValueError as error:
+            raise ValueError("numbers must be finite") from error
+        if len(text) > most:
+            raise ValueError(f"at most {most} bytes of JSON")
+        for string in _strings(value):
+            _no_nul(string)
+        return value
+
+    return AfterValidator(small)
 
 
 #: what ``_no_nul`` accepts, and the form of a real Prolific ID, as the OpenAPI document writes them
@@ -55,6 +64,10 @@ ProlificId = Annotated[
 ]
 AnswerText = Annotated[str, Field(max_length=200, json_schema_extra=NO_NUL), AfterValidator(_no_nul)]
 Milliseconds = Annotated[float, Field(ge=0, le=DAY_MS, allow_inf_nan=False)]
+#: the page's own clock, milliseconds since it began
+PageTime = Annotated[float, Field(ge=0, le=30 * DAY_MS, allow_inf_nan=False)]
+ItemName = Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9_]*$")]
+OptionText = Annotated[str, Field(max_length=100, json_schema_extra=NO_NUL), AfterValidator(_no_nul)]
 
 #: the two kinds of response, as the OpenAPI document tells them apart
 ANSWERED: JsonDict = {"properties": {"dont_know": {"const": False}}}
@@ -113,9 +126,38 @@ class ResponseBody(Body):
     frame_interval_ms: Milliseconds | None = None
     dropped_frames: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     presented_again: bool = False
-    client: Annotated[dict[str, Any], AfterValidator(_small)] = Field(
+    onset_ms: PageTime | None = None
+    offset_ms: PageTime | None = None
+    exposure_frames: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    timing_flags: list[TIMING_FLAGS] | None = Field(default=None, max_length=10)
+    confidence: Annotated[int, Field(ge=1, le=9)] | None = None
+    client: Annotated[dict[str, Any], _at_most(CLIENT_BYTES)] = Field(
         default_factory=dict, description=f"at most {CLIENT_BYTES} bytes of JSON"
     )
+
+
+class RecordBody(Body):
+    """What the page asked or measured beside the trials. ``name``: which item, empty where there is one."""
+
+    record_uuid: UUID
+    kind: Literal["warning", "calibration", "instructed", "break", "questionnaire"]
+    name: ItemName = ""
+    data: Annotated[dict[str, Any], _at_most(RECORD_BYTES)] = Field(
+        description=f"at most {RECORD_BYTES} bytes of JSON"
+    )
+
+
+class ComprehensionBody(Body):
+    """One attempt at the questions about the instructions: the option chosen, by the question's name."""
+
+    attempt_uuid: UUID
+    answers: Annotated[dict[str, OptionText], _at_most(RECORD_BYTES)] = Field(max_length=10)
+
+
+class WithdrawBody(Body):
+    """Whether the answers given so far are to be deleted."""
+
+    delete_answers: bool = False
 
 
 class Reply(BaseModel):
@@ -130,6 +172,64 @@ class ResponseForm(Reply):
     form: Literal["free_text", "alternatives"]
     max_words: int
     dont_know: bool
+    confidence: int = Field(description="levels of the question how sure one is; 0 does not ask it")
+
+
+class Governance(Reply):
+    """Who answers for the study; shown before consent."""
+
+    ethics_reference: str
+    data_controller: str
+    contact: str
+    retention: str
+    withdrawal: str
+
+
+class CalibrationWanted(Reply):
+    """What is to be measured before the trials. ``size_degrees``: the pictures' width, or null."""
+
+    card: bool
+    distance: bool
+    assumed_distance_mm: float
+    size_degrees: float | None
+
+
+class Calibrated(Reply):
+    """What was measured: device pixels of a millimetre, and the distance of the eyes or null."""
+
+    device_px_per_mm: float
+    distance_mm: float | None
+
+
+class Item(Reply):
+    """A question with options; null where the page has its own words, empty options for a typed answer."""
+
+    name: str
+    text: str | None
+    options: list[str] | None
+
+
+class InstructedItem(Reply):
+    """What participants are told to type, before the trial with an index."""
+
+    name: str
+    text: str
+    before: int
+
+
+class Flow(Reply):
+    """What the page does beside the trials."""
+
+    flicker_warning: bool
+    break_every: int
+    practice_trials: int
+    practice_rounds: int
+    practice_criterion: int
+    calibration: CalibrationWanted
+    comprehension: list[Item]
+    comprehension_attempts: int
+    instructed: list[InstructedItem]
+    questionnaire: list[Item]
 
 
 class Texts(Reply):
@@ -152,6 +252,8 @@ class State(Reply):
 
     study: str
     title: str
+    language: str
+    rehearsal: bool
     session: str
     phase: Literal["consent", "trials", "debrief", "finished"]
     outcome: Literal["completed", "no_consent", "withdrawn", "abandoned"] | None
@@ -159,6 +261,10 @@ class State(Reply):
     total: int
     response: ResponseForm
     texts: Texts
+    governance: Governance | None
+    flow: Flow
+    done: list[str] = Field(description="what is recorded: a kind, or kind/name")
+    calibration: Calibrated | None
     completion: Completion | None
     message: str | None
 
@@ -209,6 +315,22 @@ class Responded(Reply):
     answered: int
     total: int
     feedback: Feedback | None
+
+
+class Recorded(Reply):
+    """A record is stored; ``duplicate``: this item was recorded before this request, and stands."""
+
+    record_uuid: UUID
+    duplicate: bool
+
+
+class Comprehended(Reply):
+    """How an attempt went: the names of the questions that were answered wrongly."""
+
+    passed: bool
+    wrong: list[str]
+    attempts: int
+    attempts_left: int
 
 
 class ErrorDetail(Reply):

@@ -19,7 +19,7 @@ from experiment_server.context import server
 from experiment_server.errors import ApiError, bad_request
 from experiment_server.models.database import writing
 from experiment_server.pictures import CACHE_CONTROL, PNG
-from experiment_server.services import arrivals, enrol, identities, run_trial, sessions
+from experiment_server.services import arrivals, enrol, identities, records, run_trial, sessions
 
 log = logging.getLogger(__name__)
 blueprint = flask.Blueprint("api", __name__, url_prefix="/api/v1")
@@ -200,10 +200,47 @@ def presented(trial: str, body: schemas.EmptyBody) -> flask.Response:
 def respond(trial: str, body: schemas.ResponseBody) -> flask.Response:
     """Durable when the reply arrives. Sent again, the first answer stands and is returned."""
     here, who, which = server(), bearer(), trial_id(trial)
-    answer = run_trial.Answer(**{**dict(body), "response_uuid": str(body.response_uuid)})
+    flags = None if body.timing_flags is None else " ".join(body.timing_flags)
+    changed = {"response_uuid": str(body.response_uuid), "timing_flags": flags}
+    answer = run_trial.Answer(**{**dict(body), **changed})
     with writing(here.engine) as connection:
         stored = run_trial.respond(connection, here.catalogue, who, which, answer, here.clock())
     return reply(present_stored(trial, stored))
+
+
+@blueprint.post("/session/records")
+@operation(
+    "Record what the page asked or measured beside the trials.",
+    {200: schemas.Recorded},
+    body=schemas.RecordBody,
+    errors=(404, 409),
+)
+def record(body: schemas.RecordBody) -> flask.Response:
+    """Durable when the reply arrives. The first record of an item stands."""
+    here, who = server(), bearer()
+    new = records.NewRecord(str(body.record_uuid), body.kind, body.name, body.data)
+    with writing(here.engine) as connection:
+        stored = records.add(connection, here.catalogue, who, new, here.clock())
+    return reply(schemas.Recorded(record_uuid=body.record_uuid, duplicate=not stored))
+
+
+@blueprint.post("/session/comprehension")
+@operation(
+    "Answer the questions about the instructions.",
+    {200: schemas.Comprehended},
+    body=schemas.ComprehensionBody,
+    errors=(404, 409),
+)
+def comprehension(body: schemas.ComprehensionBody) -> flask.Response:
+    """Which answers were wrong, and how many attempts are left; after those the study goes on."""
+    here, who, uuid = server(), bearer(), str(body.attempt_uuid)
+    with writing(here.engine) as connection:
+        made = records.comprehend(connection, here.catalogue, who, uuid, body.answers, here.clock())
+    return reply(
+        schemas.Comprehended(
+            passed=made.passed, wrong=made.wrong, attempts=made.number, attempts_left=made.left
+        )
+    )
 
 
 @blueprint.post("/session/finish")
@@ -218,22 +255,21 @@ def finish(body: schemas.EmptyBody) -> flask.Response:
     del body
     here, who = server(), bearer()
     with writing(here.engine) as connection:
-        state = _state(connection, enrol.finish(connection, who, here.clock()))
+        state = _state(connection, enrol.finish(connection, here.catalogue, who, here.clock()))
     return reply(state)
 
 
 @blueprint.post("/session/withdraw")
 @operation(
-    "Withdraw from the study.",
+    "Withdraw from the study; the answers given so far stay, or are deleted.",
     {200: schemas.State},
-    body=schemas.EmptyBody,
+    body=schemas.WithdrawBody,
 )
-def withdraw(body: schemas.EmptyBody) -> flask.Response:
+def withdraw(body: schemas.WithdrawBody) -> flask.Response:
     """The state, with the code for those who withdrew. A session that has ended stays as it is."""
-    del body
     here, who = server(), bearer()
     with writing(here.engine) as connection:
-        state = _state(connection, enrol.withdraw(connection, who, here.clock()))
+        state = _state(connection, enrol.withdraw(connection, who, body.delete_answers, here.clock()))
     return reply(state)
 
 

@@ -48,12 +48,15 @@ def design_session(
     catch: Sequence[Candidate],
     trials: Mapping[Kind, int],
     rng: Random,
+    practice_rounds: int = 1,
 ) -> list[PlannedTrial]:
     """All trials of one participant, in the order in which they are shown.
 
-    ``trials`` gives the number of each kind. Raises NotFeasibleError if there are too few sources.
+    ``trials`` gives the number of each kind, of practice trials in one round; a picture may come again in
+    another round. Raises NotFeasibleError if there are too few sources.
     """
-    first = in_order(pick(practice, trials["practice"], rng), rng)
+    rounds = (in_order(pick(practice, trials["practice"], rng), rng) for _ in range(practice_rounds))
+    first = [one for practised in rounds for one in practised]
     main = [PlannedTrial("test", one) for one in in_order(allocate(test, trials["test"], rng), rng)]
     checks = [PlannedTrial("catch", one) for one in in_order(pick(catch, trials["catch"], rng), rng)]
     return [*(PlannedTrial("practice", one) for one in first), *spread(main, checks, rng)]

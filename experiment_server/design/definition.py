@@ -45,14 +45,45 @@ class Definition:
         )
 
     @property
+    def comprehension(self) -> dict[str, str]:
+        """The right option of each question about the instructions, by the question's name."""
+        questions = self.design.comprehension.question
+        return {str(number): one.answer for number, one in enumerate(questions, start=1)}
+
+    @property
+    def instructed(self) -> list[tuple[str, int]]:
+        """Names of the instructed items, each with the index of the trial that it comes before."""
+        practice = self.design.practice
+        first = practice.trials * practice.rounds
+        main = self.design.trials.test + self.design.catch.trials
+        parts = len(self.design.instructed) + 1
+        return [(str(number), first + max(1, main * number // parts)) for number in range(1, parts)]
+
+    @property
     def trials(self) -> dict[Kind, int]:
         """Trials of each kind that a participant has."""
         design = self.design
         return {"practice": design.practice.trials, "test": design.trials.test, "catch": design.catch.trials}
 
-    def alternatives(self, session_seed: int, trial_index: int) -> list[str] | None:
+    def offered(self, concept: str) -> tuple[str, ...]:
+        """What a concept's trials offer to choose from; empty when answers are typed.
+
+        Where that is not everything, the foils of a concept are the same for all participants, and each
+        word is as often a foil as any other: the words stand in a circle, in an order of the study's own,
+        and a concept's foils lie at distances that are the same for all.
+        """
+        every, wanted = self.design.alternatives, self.design.response.choices
+        if not wanted or wanted >= len(every):
+            return every
+        rng = Random(f"foils:{self.design.seed}")  # noqa: S311 - reproducible, not secret
+        circle = shuffled(every, rng)
+        steps = (0, *rng.sample(range(1, len(circle)), wanted - 1))
+        place = circle.index(concept)
+        return tuple(circle[(place + step) % len(circle)] for step in steps)
+
+    def alternatives(self, session_seed: int, trial_index: int, concept: str) -> list[str] | None:
         """What one trial offers to choose from, in its own order; None when answers are typed."""
-        offered = self.design.alternatives
+        offered = self.offered(concept)
         rng = Random(f"{session_seed}:{trial_index}")  # noqa: S311 - reproducible, not secret
         return shuffled(offered, rng) if offered else None
 

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from experiment_server.design.page_tables import (
+    Calibration,
+    Comprehension,
+    Exclusion,
+    Governance,
+    Instructed,
+    Quality,
+    Questionnaire,
+)
+from experiment_server.design.table import Name, Table, Text, no_twice
 from stimuli.conditions import CLEAN, PERTURBATIONS, Condition
 from stimuli.errors import UserError
 
@@ -24,16 +32,8 @@ MASK = Literal["pink_noise", "none"]
 FORM = Literal["free_text", "alternatives"]
 ROLE = Literal["clean", "invariant", "adversarial", "dream"]
 
-Text = Annotated[str, Field(min_length=1, max_length=20_000)]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Milliseconds = Annotated[int, Field(ge=0, le=60_000)]
-
-
-class Table(BaseModel):
-    """A table of the file: no key that is not known, no value of another type."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class ConditionRow(Table):
@@ -75,18 +75,34 @@ class ResponseForm(Table):
     max_words: int = Field(default=3, ge=1, le=3)
     #: empty for the concepts, those of practice and catch trials included
     alternatives: tuple[Name, ...] = Field(default=(), max_length=100)
+    #: alternatives offered in one trial, the right one and its foils; 0 offers all
+    choices: int = Field(default=0, ge=0, le=100)
     #: whether "I don't know" may be chosen
     dont_know: bool = True
+    #: levels of the question how sure one is; 0 does not ask it
+    confidence: int = Field(default=0, ge=0, le=9)
+
+    @model_validator(mode="after")
+    def _more_than_one(self) -> Self:
+        if self.choices == 1:
+            raise ValueError("choices is 1; allowed is 0 for all, or 2 or more")
+        if self.confidence == 1:
+            raise ValueError("confidence is 1; allowed is 0 for none, or 2 to 9 levels")
+        return self
 
 
 class Trials(Table):
     """``[trials]``: how many test trials a participant has."""
 
     test: int = Field(ge=1, le=1000)
+    #: of one concept at most, since naming one makes its next picture easier
+    per_concept: int = Field(default=2, ge=1, le=1000)
+    #: test and catch trials from one break to the next; 0 for no breaks
+    break_every: int = Field(default=0, ge=0, le=1000)
 
 
 class ExtraTrials(Table):
-    """``[practice]`` or ``[catch]``: trials beside the test trials, with concepts of their own."""
+    """``[catch]``: trials beside the test trials, with concepts of their own."""
 
     concepts: tuple[Name, ...] = ()
     trials: int = Field(default=0, ge=0, le=100)
@@ -98,6 +114,23 @@ class ExtraTrials(Table):
         return self
 
 
+class Practice(ExtraTrials):
+    """``[practice]``: trials with feedback before the others, in one round or until they go well."""
+
+    #: right answers in one round that end the practice; 0 for one round, however it goes
+    criterion: int = Field(default=0, ge=0, le=100)
+    #: rounds at most; then the study goes on all the same, and the session is flagged
+    rounds: int = Field(default=1, ge=1, le=10)
+
+    @model_validator(mode="after")
+    def _criterion_can_be_met(self) -> Self:
+        if self.criterion > self.trials:
+            raise ValueError(f"criterion is {self.criterion}, and a round has {self.trials} trials; lower it")
+        if self.rounds > 1 and not self.criterion:
+            raise ValueError("more than one of the rounds needs a criterion that ends the practice")
+        return self
+
+
 class Presentation(Table):
     """``[presentation]``: what a trial shows, for how long, in milliseconds."""
 
@@ -106,6 +139,10 @@ class Presentation(Table):
     exposure_ms: Milliseconds = 500
     mask: MASK = "pink_noise"
     mask_ms: Milliseconds = 200
+    #: width of the picture in degrees of visual angle; absent for its own pixels
+    size_degrees: float | None = Field(default=None, gt=0, le=60)
+    #: whether participants are warned of flashing pictures; only where exposure_ms is above 0
+    flicker_warning: bool = True
 
 
 class Texts(Table):
@@ -148,38 +185,66 @@ class StudyDesign(Table):
     format_version: Literal[1]
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     title: str = Field(min_length=1, max_length=200)
+    #: of the texts, as BCP 47 writes it; the page's own words too, where it knows the language
+    language: str = Field(default="en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
     concepts: tuple[Name, ...] = Field(min_length=2)
     places: int = Field(ge=1, le=1_000_000)
     seed: int = Field(ge=0, lt=2**63)
     condition: tuple[ConditionRow, ...] = Field(min_length=1)
     response: ResponseForm = ResponseForm()
     trials: Trials
-    practice: ExtraTrials = ExtraTrials()
+    practice: Practice = Practice()
     catch: ExtraTrials = ExtraTrials()
     presentation: Presentation = Presentation()
+    calibration: Calibration = Calibration()
+    comprehension: Comprehension = Comprehension()
+    instructed: tuple[Instructed, ...] = Field(default=(), max_length=20)
+    questionnaire: Questionnaire = Questionnaire()
+    quality: Quality = Quality()
+    exclusion: Exclusion = Exclusion()
+    governance: Governance | None = None
     texts: Texts
     completion_codes: CompletionCodes
     session: SessionRules = SessionRules()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        _no_twice("condition", [row.condition.key for row in self.condition])
-        _no_twice("level", [str(row.level) for row in self.condition])
+        no_twice("condition", [row.condition.key for row in self.condition])
+        no_twice("level", [str(row.level) for row in self.condition])
         if sum(row.role == CLEAN for row in self.condition) != 1:
             raise ValueError("condition must be clean exactly once")
-        _no_twice("concepts", self.concepts)
-        _no_twice("the list of concepts, practice.concepts and catch.concepts", self.all_concepts)
+        no_twice("concepts", self.concepts)
+        no_twice("the list of concepts, practice.concepts and catch.concepts", self.all_concepts)
         self._alternatives_suffice()
+        self._thresholds_can_be_met()
+        if self.presentation.size_degrees is not None and not self.calibration.card:
+            raise ValueError(
+                "presentation.size_degrees needs calibration.card = true, to know the screen's size"
+            )
         return self
+
+    def _thresholds_can_be_met(self) -> None:
+        there = {
+            "quality.catch_right": (self.quality.catch_right, self.catch.trials),
+            "quality.instructed_right": (self.quality.instructed_right, len(self.instructed)),
+        }
+        for key, (wanted, most) in there.items():
+            if wanted > most:
+                raise ValueError(f"{key} is {wanted}, and there are {most} such items; lower it")
 
     def _alternatives_suffice(self) -> None:
         given = self.response.alternatives
         if self.response.form == "free_text" and given:
             raise ValueError('response.alternatives goes with form = "alternatives" only')
-        _no_twice("response.alternatives", given)
+        no_twice("response.alternatives", given)
         missing = [concept for concept in self.all_concepts if given and concept not in given]
         if missing:
             raise ValueError(f"response.alternatives lacks {missing[0]!r}, which a trial may show")
+        if self.response.choices and self.response.form == "free_text":
+            raise ValueError('response.choices goes with form = "alternatives" only')
+        if self.response.choices > len(self.alternatives):
+            most = len(self.alternatives)
+            raise ValueError(f"response.choices is {self.response.choices}; there are {most} alternatives")
 
     @property
     def all_concepts(self) -> tuple[str, ...]:
@@ -199,11 +264,18 @@ class StudyFile(StudyDesign):
     manifest: str = Field(min_length=1)
     lexicon: LexiconFile | None = None
 
-
-def _no_twice(key: str, values: Iterable[str]) -> None:
-    twice = [value for value, count in Counter(values).items() if count > 1]
-    if twice:
-        raise ValueError(f"{key} has {twice[0]!r} twice")
+    @model_validator(mode="after")
+    def _few_of_a_concept(self) -> Self:
+        """Not a rule of ``StudyDesign``: studies that were frozen before it was made stay as they are."""
+        test, concepts, allowed = self.trials.test, len(self.concepts), self.trials.per_concept
+        most = -(-test // concepts)
+        if most > allowed:
+            raise ValueError(
+                f"trials.test = {test} with {concepts} concepts shows a participant {most} pictures of one "
+                f"concept, and naming one primes the next; lower it to {allowed * concepts}, or write "
+                f"trials.per_concept = {most} and let the report estimate the effect of repetition"
+            )
+        return self
 
 
 def read_study_file(path: Path) -> StudyFile:
@@ -294,6 +366,7 @@ _ALLOWED = {
     "bool_type": "write true or false",
     "tuple_type": "write a list in square brackets",
     "model_type": "write a table",
+    "greater_than": "allowed is more than {gt}",
     "greater_than_equal": "allowed is {ge} or more",
     "less_than_equal": "allowed is {le} or less",
     "less_than": "allowed is less than {lt}",
@@ -307,6 +380,8 @@ _ALLOWED = {
 _FORMS = {
     "name": "write 1 to 63 lower-case letters, digits and hyphens, a letter or digit first",
     "completion_codes": "write 1 to 64 letters, digits, hyphens and underscores",
+    "language": 'write a language as BCP 47 does, such as "en", "it" or "pt-BR"',
+    "questionnaire": "write 1 to 40 lower-case letters, digits and underscores, a letter first",
 }
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from experiment_server.models.base import Base
 from experiment_server.models.caller import Caller
 from experiment_server.models.event import Event
+from experiment_server.models.exclusion import Exclusion
 from experiment_server.models.identity import Identity
 from experiment_server.models.job import Job
 from experiment_server.models.lease import Lease
 from experiment_server.models.participant import Participant
+from experiment_server.models.record import Record
 from experiment_server.models.response import Response
 from experiment_server.models.session import Session
 from experiment_server.models.stimulus import Stimulus
@@ -20,10 +22,12 @@ __all__ = [
     "Base",
     "Caller",
     "Event",
+    "Exclusion",
     "Identity",
     "Job",
     "Lease",
     "Participant",
+    "Record",
     "Response",
     "Session",
     "Stimulus",

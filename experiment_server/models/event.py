@@ -17,9 +17,12 @@ EVENT_KINDS = (
     "refused",
     "presented",
     "responded",
+    "recorded",
+    "practised",
     "debriefed",
     "completed",
     "withdrew",
+    "erased",
     "abandoned",
 )
 

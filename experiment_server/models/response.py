@@ -36,6 +36,16 @@ class Response(Base):
     dropped_frames: Mapped[int | None]
     #: the picture had been shown before (a reload in the middle of the trial)
     presented_again: Mapped[bool]
+    #: the page's clock when the picture's first frame was due, ms since the page began; NULL if not measured
+    onset_ms: Mapped[float | None]
+    #: the same for the first frame without it; NULL if not measured
+    offset_ms: Mapped[float | None]
+    #: frames for which the picture was shown; NULL if they were not counted
+    exposure_frames: Mapped[int | None]
+    #: what was wrong with the presentation, words joined by blanks, empty for nothing; NULL if not measured
+    timing_flags: Mapped[str | None] = mapped_column(String(200))
+    #: from 1, a guess, to the study's number of levels; NULL if it was not asked or not known
+    confidence: Mapped[int | None]
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
     #: what else the browser measured, at most 2000 bytes of JSON; an empty object if nothing
     client: Mapped[dict[str, Any]] = mapped_column(JSON)

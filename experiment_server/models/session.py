@@ -41,6 +41,8 @@ class Session(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: of this session's allocation, order and shuffled alternatives
     seed: Mapped[int] = mapped_column(BigInteger)
+    #: practice trials that were not needed any more once the practice went well
+    skipped: Mapped[int] = mapped_column(server_default="0")
     #: requests that the token may still make at ``allowance_at``; NULL if it has made none yet
     allowance: Mapped[float | None]
     #: when ``allowance`` was counted; NULL if it was not yet

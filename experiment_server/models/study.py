@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, String, Text
+from sqlalchemy import BigInteger, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from experiment_server.models.base import Base, Key, UtcDateTime, one_of
@@ -30,7 +30,11 @@ class Study(Base):
     seed: Mapped[int] = mapped_column(BigInteger)
     #: participants wanted
     places: Mapped[int]
-    #: "open" takes new participants, "closed" does not
+    #: "open" takes new participants, "closed" does not: a draft, or a study that has ended
     status: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    #: when it was first opened to participants; NULL for a draft
+    launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: it was opened to be tried out, without what a launch asks for; its responses are no data
+    rehearsal: Mapped[bool] = mapped_column(server_default=false())
     format_version: Mapped[int]

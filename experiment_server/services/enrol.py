@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from experiment_server.design.allocation import Candidate, PlannedTrial, design_session
 from experiment_server.design.definition import Definition
 from experiment_server.errors import conflict
-from experiment_server.models import Participant, Session, Stimulus, Study, StudyCondition, Trial
-from experiment_server.services import events, identities, sessions, studies
+from experiment_server.models import Participant, Response, Session, Stimulus, Study, StudyCondition, Trial
+from experiment_server.services import events, identities, records, sessions, studies
 from experiment_server.services.identities import Arrival
 from experiment_server.services.sessions import Bearer, SessionRow
 from experiment_server.services.studies import Catalogue
-from experiment_server.trials.state import OPEN, VANISHED, WITHDREW, State, TrialEvent, transition
+from experiment_server.trials.state import ERASED, VANISHED, WITHDREW, State, TrialEvent, transition
 
 #: sessions that one transaction gives back at most
 BATCH = 50
@@ -47,7 +48,7 @@ def arrive(
     """Open a session, or resume the one that this identity has; older tokens no longer hold.
 
     Resuming takes a request from the session's allowance. Raises ApiError 404 "no_such_study", 409
-    "study_closed" or "study_full", 429 "too_many_requests".
+    "study_not_open", "study_closed" or "study_full", 429 "too_many_requests".
     """
     found = studies.find(connection, study)
     if found is None:
@@ -73,8 +74,10 @@ def _resume(connection: Connection, session_id: str, now: datetime, requests_per
 
 
 def _require_a_place(connection: Connection, definition: Definition, study_id: int, now: datetime) -> None:
-    statement = select(Study.status, Study.places).where(Study.id == study_id)
-    status, places = connection.execute(statement).one()
+    statement = select(Study.status, Study.places, Study.launched_at).where(Study.id == study_id)
+    status, places, launched_at = connection.execute(statement).one()
+    if launched_at is None:
+        raise conflict("study_not_open", "This study has not begun yet; please come back later.")
     if status != "open":
         raise conflict("study_closed", "This study has ended; thank you for your interest.")
     give_back_idle(connection, definition, study_id, now)
@@ -170,12 +173,21 @@ def _assign(connection: Connection, session: SessionRow, definition: Definition)
     """Allocate a session's trials and count their stimuli. The study is locked."""
     rng = Random(session.seed)  # noqa: S311 - reproducible, not secret
     pools = _candidates(connection, session.study_id)
-    plan = design_session(pools["practice"], pools["test"], pools["catch"], definition.trials, rng)
+    rounds = definition.design.practice.rounds
+    plan = design_session(pools["practice"], pools["test"], pools["catch"], definition.trials, rng, rounds)
     rows = [_trial_row(session.id, index, one, definition, rng) for index, one in enumerate(plan)]
     connection.execute(insert(Trial), rows)
-    ids = [one.candidate.id for one in plan]
-    counted = update(Stimulus).where(Stimulus.id.in_(ids))
-    connection.execute(counted.values(assigned_count=Stimulus.assigned_count + 1))
+    for times, ids in _by_times(one.candidate.id for one in plan).items():
+        counted = update(Stimulus).where(Stimulus.id.in_(ids))
+        connection.execute(counted.values(assigned_count=Stimulus.assigned_count + times))
+
+
+def _by_times(ids: Iterable[int]) -> dict[int, list[int]]:
+    """Ids by how often they are there: once, unless a practice picture comes again in another round."""
+    found: dict[int, list[int]] = {}
+    for key, times in Counter(ids).items():
+        found.setdefault(times, []).append(key)
+    return found
 
 
 def _candidates(connection: Connection, study_id: int) -> dict[str, list[Candidate]]:
@@ -209,28 +221,46 @@ def _trial_row(
     }
 
 
-def finish(connection: Connection, bearer: Bearer, now: datetime) -> SessionRow:
+def finish(connection: Connection, catalogue: Catalogue, bearer: Bearer, now: datetime) -> SessionRow:
     """End a session whose trials are all done. Finishing again changes nothing.
 
-    Raises ApiError 409 "trials_remain".
+    Raises ApiError 409 "trials_remain", or "questionnaire_remains" if the study has one that was not sent.
     """
     session = sessions.authenticate(connection, bearer, now)
     if session.phase == "finished":
         return session
     if session.phase != "debrief":
         raise conflict("trials_remain", "There are still pictures to name.")
+    asks = catalogue.definition(connection, session.study_id).design.questionnaire.names
+    if asks and not records.of_kind(connection, session.id, "questionnaire"):
+        raise conflict("questionnaire_remains", "There are still a few questions to answer.")
     return _end(connection, session, "completed", "completed", now)
 
 
-def withdraw(connection: Connection, bearer: Bearer, now: datetime) -> SessionRow:
-    """End a session at the participant's wish, and give its place back. An ended one stays as it is."""
+def withdraw(connection: Connection, bearer: Bearer, delete_answers: bool, now: datetime) -> SessionRow:
+    """End a session at the participant's wish, and give its place back. An ended one stays as it is.
+
+    The answers given so far stay, or are deleted with everything else that the session recorded.
+    """
     study_id = sessions.find(connection, bearer).study_id
     studies.lock(connection, study_id)
     session = sessions.authenticate(connection, bearer, now)
     if session.phase == "finished":
         return session
-    _give_back(connection, [session.id], WITHDREW)
+    _end_trials(connection, [session.id], WITHDREW)
+    if delete_answers:
+        _erase(connection, session, now)
     return _end(connection, session, "withdrawn", "withdrew", now)
+
+
+def _erase(connection: Connection, session: SessionRow, now: datetime) -> None:
+    """Delete what a session answered and recorded; its trials count as abandoned."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+    connection.execute(delete(Response).where(Response.session_id == session.id))
+    records.erase(connection, session.id)
+    _end_trials(connection, [session.id], ERASED)
+    events.append(connection, session.id, "erased", now)
 
 
 def _end(connection: Connection, session: SessionRow, outcome: str, event: str, now: datetime) -> SessionRow:
@@ -254,7 +284,7 @@ def give_back_idle(
         idle = idle.where(Session.id != but)
     left = list(connection.execute(idle.with_for_update(skip_locked=True, key_share=True)).scalars())
     if left:
-        _give_back(connection, left, VANISHED)
+        _end_trials(connection, left, VANISHED)
         changes = {"phase": "finished", "outcome": "abandoned", "finished_at": now}
         connection.execute(update(Session).where(Session.id.in_(left)).values(changes))
     for session_id in left:
@@ -275,16 +305,16 @@ def idle_sessions(definition: Definition, study_id: int, now: datetime) -> Selec
     )
 
 
-def _give_back(
+def _end_trials(
     connection: Connection, session_ids: Sequence[str], ending: Mapping[State, TrialEvent]
 ) -> None:
-    """End the open trials of some sessions and take their stimuli off the counts."""
+    """End the trials that are in the states of ``ending``, and take their stimuli off the counts."""
     of_them = Trial.session_id.in_(session_ids)
-    statement = select(Trial.stimulus_id, func.count()).where(of_them, Trial.state.in_(OPEN))
+    statement = select(Trial.stimulus_id, func.count()).where(of_them, Trial.state.in_(ending))
     counts = statement.group_by(Trial.stimulus_id).order_by(Trial.stimulus_id)
     for stimulus_id, n in connection.execute(counts).all():
         counted = update(Stimulus).where(Stimulus.id == stimulus_id)
         connection.execute(counted.values(assigned_count=Stimulus.assigned_count - n))
-    for state in OPEN:
+    for state in ending:
         ended = update(Trial).where(of_them, Trial.state == state)
         connection.execute(ended.values(state=transition(state, ending[state])))

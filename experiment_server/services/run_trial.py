@@ -15,7 +15,7 @@ from experiment_server.errors import ApiError, bad_request, conflict
 from experiment_server.models import Response, Session, Stimulus, Trial
 from experiment_server.models.database import Writes
 from experiment_server.models.failures import reason_of
-from experiment_server.services import events, sessions
+from experiment_server.services import events, practice, sessions
 from experiment_server.services.allowance import Allowance
 from experiment_server.services.sessions import Bearer
 from experiment_server.services.studies import Catalogue
@@ -53,6 +53,12 @@ class Answer:
     dropped_frames: int | None
     presented_again: bool
     client: dict[str, Any]
+    onset_ms: float | None = None
+    offset_ms: float | None = None
+    exposure_frames: int | None = None
+    #: words joined by blanks; None if nothing was measured
+    timing_flags: str | None = None
+    confidence: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,8 @@ class _Turn(NamedTuple):
     outcome: str | None
     allowance: float | None
     allowance_at: datetime | None
+    #: practice trials before this one that were not needed
+    skipped: int
     trial: int
     trial_index: int
     kind: str
@@ -92,6 +100,16 @@ class _Turn(NamedTuple):
     before: State | None
     #: index of the session's last trial
     last: int
+
+    @property
+    def answered(self) -> int:
+        """Trials that are answered once this one is."""
+        return self.trial_index + 1 - self.skipped
+
+    @property
+    def total(self) -> int:
+        """Trials that the session has."""
+        return self.last + 1 - self.skipped
 
 
 #: statements of the hot path are built once
@@ -105,6 +123,7 @@ _NEXT = (
         Stimulus.width,
         Stimulus.height,
         Trial.state,
+        Stimulus.concept,
     )
     .join(Stimulus)
     .where(Trial.session_id == bindparam("session"), Trial.state.in_(OPEN))
@@ -120,6 +139,7 @@ _TURN = (
         Session.outcome,
         Session.allowance,
         Session.allowance_at,
+        Session.skipped,
         Trial.id,
         Trial.trial_index,
         Trial.kind,
@@ -181,10 +201,10 @@ def next_trials(
             None if mask is None else definition.masks[mask],
             width,
             height,
-            definition.alternatives(session.seed, index),
+            definition.alternatives(session.seed, index, concept),
             state == "presented",
         )
-        for public_id, index, kind, image, mask, width, height, state in connection.execute(
+        for public_id, index, kind, image, mask, width, height, state, concept in connection.execute(
             _NEXT, {"session": session.id, "limit": limit}
         )
     ]
@@ -227,10 +247,11 @@ def respond(
         sessions.spent(connection, turn.session, left)
         return _first_answer(connection, definition, turn)
     _check_turn(connection, turn)
-    _check_offered(definition, answer)
+    _check_offered(definition, turn.concept, answer)
     _store(connection, turn, answer, left, now)
     feedback = _feedback(definition, turn, answer.response, answer.dont_know)
-    return Stored(answer.response_uuid, False, turn.trial_index + 1, turn.last + 1, feedback)
+    dropped = practice.end_round(connection, definition, turn, now) if turn.kind == "practice" else 0
+    return Stored(answer.response_uuid, False, turn.answered, turn.total - dropped, feedback)
 
 
 def _turn(connection: Connection, bearer: Bearer, public_id: str, now: datetime) -> _Turn:
@@ -269,14 +290,24 @@ def _check_turn(connection: Connection, turn: _Turn) -> None:
         raise conflict("out_of_order", "Another picture comes before this one; please reload the page.")
 
 
-def _check_offered(definition: Definition, answer: Answer) -> None:
+def _check_offered(definition: Definition, concept: str, answer: Answer) -> None:
     design = definition.design
     if answer.dont_know and not design.response.dont_know:
         raise bad_request("dont_know: this study does not offer it.")
     if answer.dont_know and answer.response:
         raise bad_request("response: it must be empty when dont_know is true.")
-    if design.alternatives and not answer.dont_know and answer.response not in design.alternatives:
+    if design.alternatives and not answer.dont_know and answer.response not in definition.offered(concept):
         raise bad_request("response: this is not one of the alternatives.")
+    _check_confidence(design.response.confidence, answer)
+
+
+def _check_confidence(levels: int, answer: Answer) -> None:
+    """How sure someone is goes with an answer of a study that asks for it, and with no other."""
+    if answer.confidence is None:
+        if levels and not answer.dont_know:
+            raise bad_request(f"confidence: this study asks for it, from 1 to {levels}.")
+    elif answer.dont_know or answer.confidence > levels:
+        raise bad_request("confidence: this is not asked here, or not one of the levels.")
 
 
 def _store(connection: Connection, turn: _Turn, answer: Answer, left: Allowance, now: datetime) -> None:
@@ -310,5 +341,5 @@ def _feedback(definition: Definition, trial: _Turn, response: str, dont_know: bo
     """After practice only: whether the answer is right (a synonym in the lexicon is), and the name."""
     if trial.kind != "practice":
         return None
-    judgement = definition.judge(trial.concept, "" if dont_know else response)
-    return Feedback(judgement.soft >= 1.0, trial.concept)
+    right = practice.is_right(definition, trial.concept, "" if dont_know else response)
+    return Feedback(right, trial.concept)

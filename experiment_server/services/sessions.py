@@ -7,11 +7,12 @@ import re
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from experiment_server.errors import ApiError, conflict
-from experiment_server.models import Participant, Session, Study, Trial
+from experiment_server.models import Participant, Record, Session, Study, Trial
 from experiment_server.services import allowance
 from experiment_server.services.allowance import Allowance
 from experiment_server.trials.state import OPEN
@@ -60,7 +61,10 @@ class SessionRow:
 
 @dataclass(frozen=True)
 class Progress:
-    """How many trials a session has, have a response, and wait for one; the next one's index."""
+    """How many trials a session has, have a response, and wait for one; the next one's index.
+
+    Practice trials that were not needed any more are not counted.
+    """
 
     total: int
     answered: int
@@ -76,8 +80,13 @@ class Standing:
     session: SessionRow
     study: str
     title: str
+    rehearsal: bool
     kind: str
     progress: Progress
+    #: kind and name of what is recorded already
+    done: tuple[tuple[str, str], ...]
+    #: what the calibration measured; None if it did not take place
+    calibration: dict[str, Any] | None
 
 
 _COLUMNS = (
@@ -100,12 +109,19 @@ _SPEND = (
     .values(allowance=bindparam("left"), allowance_at=bindparam("counted"))
 )
 _IS_OPEN = Trial.state.in_(OPEN)
+_SKIPPED = select(Session.skipped).where(Session.id == bindparam("session")).scalar_subquery()
 _PROGRESS = select(
-    func.count(),
+    func.count() - func.coalesce(_SKIPPED, 0),
     func.count(case((Trial.state == "responded", 1))),
     func.count(case((_IS_OPEN, 1))),
     func.min(case((_IS_OPEN, Trial.trial_index))),
 ).where(Trial.session_id == bindparam("session"))
+
+_RECORDS = (
+    select(Record.kind, Record.name, Record.data)
+    .where(Record.session_id == bindparam("session"))
+    .order_by(Record.id)
+)
 
 
 def new_session_id() -> str:
@@ -165,6 +181,11 @@ def spent(connection: Connection, session_id: str, after: Allowance) -> None:
     connection.execute(_SPEND, {"session": session_id, "left": after.left, "counted": after.at})
 
 
+def seen(connection: Connection, session_id: str, now: datetime) -> None:
+    """Note that the participant did something."""
+    connection.execute(update(Session).where(Session.id == session_id).values(last_seen_at=now))
+
+
 def refusal(connection: Connection, bearer: Bearer) -> ApiError:
     """Why a token is not in force: "superseded" if its session was opened again, else "unauthorized"."""
     if connection.execute(select(Session.id).where(Session.id == bearer.session_id)).first() is None:
@@ -194,12 +215,20 @@ def progress(connection: Connection, session_id: str) -> Progress:
 def standing(connection: Connection, session: SessionRow) -> Standing:
     """Where a session stands."""
     statement = (
-        select(Study.name, Study.title, Participant.kind)
+        select(Study.name, Study.title, Study.rehearsal, Participant.kind)
         .join(Participant, Participant.study_id == Study.id)
         .where(Participant.id == session.participant_id)
     )
-    name, title, kind = connection.execute(statement).one()
-    return Standing(session, name, title, kind, progress(connection, session.id))
+    about = connection.execute(statement).one()
+    kept = connection.execute(_RECORDS, {"session": session.id}).all()
+    calibration = next((data for kind, _, data in kept if kind == "calibration"), None)
+    done = tuple((kind, "" if _passed(kind, data) else name) for kind, name, data in kept)
+    return Standing(session, *about, progress(connection, session.id), done, calibration)
+
+
+def _passed(kind: str, data: dict[str, Any]) -> bool:
+    """Whether a record is the attempt that passed the comprehension check: the whole check is then done."""
+    return kind == "comprehension" and bool(data["passed"])
 
 
 def has_ended(outcome: str | None) -> ApiError:

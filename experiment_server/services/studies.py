@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select
+from sqlalchemy import Connection, Row, func, insert, or_, select
 
 from experiment_server.design.definition import Definition
 from experiment_server.design.freeze import FrozenStudy
@@ -78,7 +79,7 @@ def _insert_study(connection: Connection, frozen: FrozenStudy, now: datetime) ->
         "sha256": frozen.sha256,
         "seed": file.seed,
         "places": file.places,
-        "status": "open",
+        "status": "closed",
         "created_at": now,
         "format_version": file.format_version,
     }
@@ -134,13 +135,18 @@ class StudyRow:
     places: int
     #: "open" or "closed"
     status: str
+    #: whether it is tried out, and its responses are no data
+    rehearsal: bool
 
 
 def find(connection: Connection, name: str) -> StudyRow | None:
     """The study of this name; None if there is none, or if it is no name (NUL, for instance)."""
     if not NAME.fullmatch(name):
         return None
-    columns = (Study.id, Study.name, Study.title, Study.seed, Study.places, Study.status)
+    columns = (
+        *(Study.id, Study.name, Study.title, Study.seed),
+        *(Study.places, Study.status, Study.rehearsal),
+    )
     row = connection.execute(select(*columns).where(Study.name == name)).one_or_none()
     return None if row is None else StudyRow(*row)
 
@@ -166,7 +172,7 @@ def places_taken(connection: Connection, study_id: int) -> int:
 
 @dataclass(frozen=True)
 class Status:
-    """How far a study is."""
+    """How far a study is. ``status``: draft, open, rehearsal (open to try it out) or closed."""
 
     name: str
     title: str
@@ -181,18 +187,29 @@ class Status:
 
 def status(connection: Connection, name: str) -> Status:
     """Count a study's sessions and responses. Raises UserError if there is no such study."""
-    columns = (Study.id, Study.name, Study.title, Study.status, Study.sha256, Study.places)
-    study = connection.execute(select(*columns).where(Study.name == name)).one_or_none()
-    if study is None:
-        known = ", ".join(connection.execute(select(Study.name).order_by(Study.name)).scalars())
-        raise UserError(f"there is no study called {name!r}; there are: {known or 'none'}")
+    study = known(connection, name)
     left = max(0, study.places - places_taken(connection, study.id))
     return Status(
-        *study[1:],
+        *(study.name, study.title, _status_of(study), study.sha256, study.places),
         places_left=left,
         sessions=_sessions_by_outcome(connection, study.id),
         responses=_responses(connection, study.id),
     )
+
+
+def known(connection: Connection, name: str) -> Row[Any]:
+    """A study's row. Raises UserError, listing those that there are, if there is no such study."""
+    study = connection.execute(select(Study.__table__).where(Study.name == name)).one_or_none()
+    if study is None:
+        there = ", ".join(connection.execute(select(Study.name).order_by(Study.name)).scalars())
+        raise UserError(f"there is no study called {name!r}; there are: {there or 'none'}")
+    return study
+
+
+def _status_of(study: Row[Any]) -> str:
+    if study.status == "open":
+        return "rehearsal" if study.rehearsal else "open"
+    return "draft" if study.launched_at is None else "closed"
 
 
 def _sessions_by_outcome(connection: Connection, study_id: int) -> dict[str, int]:

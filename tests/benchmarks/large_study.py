@@ -30,7 +30,7 @@ TOML = (
     STUDY_TOML.replace('["sailboat", "raised hand", "umbrella"]', str(list(CONCEPTS)).replace("'", '"'))
     .replace('["rocket"]', '["umbrella"]')
     .replace("places = 20", "places = 1000000")
-    .replace("test = 6", "test = 38")
+    .replace("test = 6", "test = 38\nper_concept = 100")
 )
 
 

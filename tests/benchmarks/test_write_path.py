@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice, repeat
@@ -45,7 +45,8 @@ Job = Callable[[], None]
 def answer() -> Answer:
     """One with all that a browser measures."""
     measured = {"width": 1280, "height": 720, "user_agent": "a browser"}
-    return Answer(str(uuid.uuid4()), "sailboat", False, 812.5, 301.0, 499.9, 16.67, 0, False, measured)
+    answered = Answer(str(uuid.uuid4()), "sailboat", False, 812.5, 301.0, 499.9, 16.67, 0, False, measured)
+    return replace(answered, onset_ms=9000.1, offset_ms=9500.0, exposure_frames=30, timing_flags="")
 
 
 @dataclass

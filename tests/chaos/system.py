@@ -32,7 +32,7 @@ PORTS = range(20_000, 32_000)
 UNLIMITED = 1_000_000
 STUDY = (
     STUDY_TOML.replace("places = 20", "places = 1000000")
-    .replace("test = 6", "test = 12")
+    .replace("test = 6", "test = 12\nper_concept = 4")
     .replace("minutes = 30", "minutes = 1")
 )
 

@@ -17,7 +17,7 @@ from schemathesis.core.transport import Response
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from experiment_server.api.schemas import CLIENT_BYTES
+from experiment_server.api.schemas import CLIENT_BYTES, RECORD_BYTES
 from tests.functional.server_fixture import RunningServer, answer, ask
 from tests.functional.study_files import STUDY_TOML
 
@@ -238,10 +238,12 @@ def is_harmless(case: Case[Any]) -> bool:
 def is_unsayable(body: Any) -> bool:
     """Whether a body breaks a rule that no JSON schema states.
 
-    NUL, or much, inside ``client``; and 2.0 is an integer to JSON Schema, but not to the server.
+    NUL, or much, inside ``client``, ``data`` or ``answers``; confidence in a study that does not ask for it; and 2.0 is an
+    integer to JSON Schema, but not to the server.
     """
     if not isinstance(body, dict):
         return False
-    client = json.dumps(body.get("client"))
-    unsaid = "\\u0000" in client or len(client) > CLIENT_BYTES
-    return unsaid or isinstance(body.get("dropped_frames"), float)
+    client, data = json.dumps(body.get("client")), json.dumps(body.get("data") or body.get("answers"))
+    unsaid = "\\u0000" in client + data or len(client) > CLIENT_BYTES or len(data) > RECORD_BYTES
+    whole = ("dropped_frames", "exposure_frames", "confidence")
+    return unsaid or body.get("confidence") is not None or any(isinstance(body.get(k), float) for k in whole)

@@ -44,6 +44,13 @@ class Sitting:
         """The trials in some states."""
         return [trial for trial in self.trials if trial.state in states]
 
+    @property
+    def needed(self) -> list[AnyRow]:
+        """The trials but those of practice rounds that were dropped: the last of the practice."""
+        practice = [trial for trial in self.trials if trial.kind == "practice"]
+        dropped = practice[len(practice) - self.session.skipped :]
+        return [trial for trial in self.trials if trial not in dropped]
+
     def happened(self, kind: str) -> list[AnyRow]:
         """The events of one kind."""
         return [event for event in self.events if event.kind == kind]
@@ -117,23 +124,25 @@ def broken_trials(sitting: Sitting) -> Iterator[str]:
     trials = sitting.trials
     if [trial.trial_index for trial in trials] != list(range(len(trials))):
         yield "the trials' indices have gaps"
-    if len({trial.stimulus_id for trial in trials}) != len(trials):
+    shown_once = [trial.stimulus_id for trial in trials if trial.kind != "practice"]
+    if len(set(shown_once)) != len(shown_once):
         yield "a stimulus stands twice in it"
     answered = [trial.trial_index for trial in sitting.of("responded")]
-    if answered != list(range(len(answered))):
+    needed = [trial.trial_index for trial in sitting.needed]
+    if answered != needed[: len(answered)]:
         yield f"the answered trials {answered} are not the first ones"
     for trial in trials:
-        if not state_fits(trial, sitting.session.outcome):
+        if trial in sitting.needed and not state_fits(trial, sitting):
             yield f"trial {trial.trial_index} is {trial.state}, presented at {trial.presented_at}"
 
 
-def state_fits(trial: AnyRow, outcome: str | None) -> bool:
+def state_fits(trial: AnyRow, sitting: Sitting) -> bool:
     """True if a trial's state goes with having been presented, and with its session's end."""
-    shown = trial.presented_at is not None
+    shown, outcome = trial.presented_at is not None, sitting.session.outcome
     return {
         "assigned": outcome is None and not shown,
         "presented": outcome is None and shown,
-        "responded": outcome != "no_consent",
+        "responded": outcome != "no_consent" and not sitting.happened("erased"),
         "timed_out": outcome == "abandoned" and shown,
         "abandoned": outcome == "withdrawn" or (outcome == "abandoned" and not shown),
     }[trial.state]
@@ -163,7 +172,7 @@ def broken_phase(sitting: Sitting) -> Iterator[str]:
     }
     if not fits[session.phase]:
         yield f"phase {session.phase} with {len(sitting.of(*OPEN))} of {len(trials)} trials waiting"
-    all_answered = bool(trials) and len(sitting.responses) == len(trials)
+    all_answered = bool(trials) and len(sitting.responses) == len(sitting.needed)
     if session.outcome == "completed" and not all_answered:
         yield f"completed with {len(sitting.responses)} of {len(trials)} answers"
     if session.outcome == "abandoned" and all_answered:
@@ -180,7 +189,8 @@ def broken_events(sitting: Sitting) -> Iterator[str]:
         yield f"its history begins with {kinds[:1]}"
     if ("consented" in kinds) != (session.consented_at is not None):
         yield f"consented at {session.consented_at}, history {kinds}"
-    if [one.trial_id for one in sitting.happened("responded")] != [one.trial_id for one in sitting.responses]:
+    answered = [] if "erased" in kinds else [one.trial_id for one in sitting.happened("responded")]
+    if answered != [one.trial_id for one in sitting.responses]:
         yield "the events responded are not its responses"
     shown = sorted(trial.id for trial in sitting.trials if trial.presented_at is not None)
     if sorted(event.trial_id for event in sitting.happened("presented")) != shown:
@@ -190,8 +200,8 @@ def broken_events(sitting: Sitting) -> Iterator[str]:
 
 def broken_ending(sitting: Sitting, kinds: Sequence[str]) -> Iterator[str]:
     """The one event that ended a session is its last, and is there if and only if it ended."""
-    all_answered = bool(sitting.trials) and len(sitting.responses) == len(sitting.trials)
-    if ("debriefed" in kinds) != all_answered:
+    all_answered = bool(sitting.trials) and len(sitting.responses) == len(sitting.needed)
+    if ("debriefed" in kinds) != all_answered and "erased" not in kinds:
         yield f"{len(sitting.responses)} of {len(sitting.trials)} answers, history {kinds}"
     endings = [kind for kind in kinds if kind in ENDINGS.values()]
     outcome = sitting.session.outcome

@@ -33,6 +33,7 @@ from experiment_server.design.freeze import freeze
 from experiment_server.migrations import schema
 from experiment_server.models.database import connect, writing
 from experiment_server.services import studies
+from experiment_server.services.launch import launch
 from experiment_server.settings import PREFIX, Settings
 from stimuli.files import sha256_of_bytes
 from tests.functional.study_files import STUDY_TOML, make_study
@@ -110,13 +111,14 @@ def create_study(settings: Settings, folder: Path, text: str = STUDY_TOML) -> Pa
 
 
 def create_from(settings: Settings, path: Path) -> bool:
-    """Create a study from its file, as the command does."""
+    """Create a study from its file, as the command does, and open it as a rehearsal."""
     frozen = freeze(path)
     studies.copy_images(frozen.images, settings.images_dir)
     engine = connect(settings)
     schema.upgrade(engine)
     with writing(engine) as connection:
         created = studies.create(connection, frozen, START)
+        launch(connection, frozen.file.name, START, rehearsal=True)
     engine.dispose()
     return created
 

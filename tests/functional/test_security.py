@@ -380,8 +380,9 @@ def test_a_server_that_starts_seals_too(embedded: Settings, clock: Clock, small_
 
 def test_only_the_owner_can_read_what_a_server_keeps(tmp_path: Path, small_study: Path) -> None:
     settings = Settings.model_validate({"data_dir": tmp_path / "data"})
-    command = [sys.executable, str(ROOT / "manage.py"), "study", "create", str(small_study), "--quiet"]
-    subprocess.run(command, env=plain_environment(settings), umask=0, check=True)
+    manage = [sys.executable, str(ROOT / "manage.py"), "study"]
+    for command in (["create", str(small_study)], ["rehearse", "small"]):
+        subprocess.run([*manage, *command, "--quiet"], env=plain_environment(settings), umask=0, check=True)
     serve = [sys.executable, str(ROOT / "manage.py"), "serve", "--port", "0", "--workers", "1"]
     with subprocess.Popen(
         serve, env=plain_environment(settings), umask=0, stdout=subprocess.PIPE, text=True

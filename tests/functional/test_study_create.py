@@ -77,7 +77,7 @@ def test_create_stores_all_rows_and_pictures(settings: Settings, file: Path) -> 
         ).all()
         kinds = Counter(connection.execute(select(Stimulus.kind)).scalars())
         hashes = set(connection.execute(select(Stimulus.image_sha256)).scalars())
-    assert (row.name, row.sha256, row.status) == ("small", made["sha256"], "open")
+    assert (row.name, row.sha256, row.status) == ("small", made["sha256"], "closed")
     assert sha256_of_bytes(row.definition.encode()) == row.sha256
     assert [tuple(level) for level in levels] == [
         (1, "", "clean"),
@@ -176,7 +176,7 @@ MISTAKES = [
     ),
     (
         "test = 6",
-        "test = 13",
+        "test = 13\nper_concept = 5",
         "trials.test = 13 cannot be done with each picture shown at most once (CONCEPT needs 5 sources "
         "that are there in every condition, and has 4); lower it or add pictures",
     ),
@@ -248,7 +248,7 @@ def test_status_counts_and_list_names(settings: Settings, file: Path) -> None:
     assert status == {
         "name": "small",
         "title": "What do you see?",
-        "status": "open",
+        "status": "draft",
         "sha256": freeze(file).sha256,
         "places": 20,
         "places_left": 20,
@@ -256,8 +256,8 @@ def test_status_counts_and_list_names(settings: Settings, file: Path) -> None:
         "responses": 0,
     }
     assert manage(settings, "status", "small").output == (
-        "small is open: 20 of 20 places left; sessions: 0 going on, 0 completed, 0 no consent, 0 withdrawn, "
-        "0 abandoned; 0 responses.\n"
+        "small is a draft: 20 of 20 places left; sessions: 0 going on, 0 completed, 0 no consent, "
+        "0 withdrawn, 0 abandoned; 0 responses.\n"
     )
     assert manage(settings, "status", "small", "--quiet").output == ""
     with pytest.raises(UserError) as caught:

@@ -235,7 +235,7 @@ def test_an_answer_that_waited_for_the_withdrawal_is_refused(here: Here) -> None
     first = someone.trials()[0]
     reply = while_waiting(
         here,
-        lambda connection: enrol.withdraw(connection, bearer_of(someone), here.clock()),
+        lambda connection: enrol.withdraw(connection, bearer_of(someone), False, here.clock()),
         lambda: someone.answer(first),
     )
     assert (reply.status_code, reply.json["error"]["code"]) == (409, "session_finished")

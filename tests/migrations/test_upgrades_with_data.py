@@ -17,7 +17,13 @@ from tests.functional.server_fixture import ROOT, environment, new_postgres_data
 from tests.migrations.first_version import FIRST, LINKS, Rows, contents, make_first_version
 
 LINK_IDS = ("prolific_study_id", "prolific_session_id")
-NEW_TABLES = ("caller", "lease", "job")
+NEW_TABLES = ("caller", "lease", "job", "record", "exclusion")
+#: columns of the third version, with what older rows have there
+NEW_COLUMNS: dict[str, dict[str, object]] = {
+    "response": dict.fromkeys(("onset_ms", "offset_ms", "exposure_frames", "timing_flags", "confidence")),
+    "session": {"skipped": 0},
+    "study": {"rehearsal": False},
+}
 
 
 @pytest.fixture
@@ -45,6 +51,24 @@ def test_the_ids_move_to_one_table_and_back_and_nothing_is_lost(engine: Engine) 
 def without_links(rows: Rows) -> Rows:
     """Rows of the first version without the IDs that move."""
     return {**rows, "session": [without(row, LINK_IDS) for row in rows["session"]]}
+
+
+def test_studies_that_were_there_before_are_launched_and_no_rehearsals(engine: Engine) -> None:
+    before = make_first_version(engine)
+    schema.upgrade(engine, "0003")
+    after = contents(engine)
+    for name, new in NEW_COLUMNS.items():
+        assert [{key: row[key] for key in new} for row in after[name]] == [new] * len(before[name])
+    assert [row["launched_at"] for row in after["study"]] == [row["created_at"] for row in before["study"]]
+    assert (after["record"], after["exclusion"]) == ([], [])
+    schema.downgrade(engine, FIRST)
+    assert contents(engine) == before
+
+
+def without_third(rows: Rows) -> Rows:
+    """Rows of the third version without all that is new in it."""
+    new = {**NEW_COLUMNS, "study": {**NEW_COLUMNS["study"], "launched_at": None}}
+    return {name: [without(row, tuple(new.get(name, ()))) for row in found] for name, found in rows.items()}
 
 
 def without_new(rows: Rows) -> Rows:
@@ -153,4 +177,4 @@ def test_an_upgrade_that_is_killed_has_changed_nothing_and_is_whole_the_next_tim
     assert ends == [-signal.SIGKILL] * max(5, len(ends))
     assert contents(engine) == before
     assert schema.upgrade(engine) == (FIRST, schema.newest())
-    assert without_new(contents(engine)) == without_links(before)
+    assert without_new(without_third(contents(engine))) == without_links(before)

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from experiment_server.design.allocation import Candidate, Kind, design_session
 from experiment_server.trials.state import (
     CLOSED,
+    ERASED,
     OPEN,
     VANISHED,
     WITHDREW,
@@ -198,6 +199,17 @@ class Study(RuleBasedStateMachine):
         if session.outcome is None:
             self.close(session, WITHDREW, ("withdrew", "withdrawn"))
 
+    @rule(session=sessions)
+    def withdraw_and_delete(self, session: Session) -> None:
+        """As withdrawing; then no trial has an answer."""
+        if session.outcome is not None:
+            return
+        answered = session.answered
+        self.close(session, WITHDREW, ("withdrew", "withdrawn"))
+        for trial in answered:
+            assert trial.take(ERASED["responded"])
+            self.counts[trial.candidate.id] -= 1
+
     @rule(minutes=st.sampled_from([1, 10, IDLE + 1]))
     def wait(self, minutes: int) -> None:
         self.now += minutes
@@ -223,7 +235,8 @@ class Study(RuleBasedStateMachine):
     def no_trial_leaves_a_closed_state(self) -> None:
         for trial in (trial for session in self.everybody for trial in session.trials):
             closed = [state for state in trial.states if state in CLOSED]
-            assert len(set(closed)) <= 1
+            assert len(set(closed)) <= 1 or closed == [*closed[:-1], "abandoned"]
+            assert set(closed[:-1]) <= {"responded"} or len(set(closed)) == 1
             assert trial.states[-len(closed) :] == closed or not closed
 
     @invariant()
@@ -263,7 +276,7 @@ class Study(RuleBasedStateMachine):
     def no_stimulus_is_over_its_quota(self) -> None:
         """As long as nobody who left had answered; see docs/allocation.md for when some had."""
         left = [one for one in self.everybody if one.outcome in ("withdrawn", "abandoned")]
-        if any(one.answered for one in left):
+        if any("responded" in trial.states for one in left for trial in one.trials):
             return
         cells = {one.id: (one.concept, one.condition) for one in self.test}
         assert over_quota(cells, self.counts, self.places * TRIALS["test"]) == {}

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from experiment_server.trials.state import (
     CLOSED,
+    ERASED,
     EVENTS,
     OPEN,
+    SKIPPED,
     STATES,
     VANISHED,
     WITHDREW,
@@ -20,7 +22,9 @@ from experiment_server.trials.state import (
 )
 from tests.properties.diagrams import arrows
 
-events = st.lists(st.sampled_from(EVENTS), max_size=12)
+#: deleting answers has tests of its own
+GOING_ON = [event for event in EVENTS if event != "erase"]
+events = st.lists(st.sampled_from(GOING_ON), max_size=12)
 ORDER = {"assigned": 0, "presented": 1, "responded": 2, "timed_out": 2, "abandoned": 2}
 
 
@@ -92,7 +96,26 @@ def test_the_diagram_in_the_documentation_is_the_table() -> None:
     assert arrows("A trial") == taken
 
 
+@pytest.mark.parametrize("state", STATES)
+def test_only_an_answer_can_be_deleted_and_nothing_of_it_comes_back(state: State) -> None:
+    if state not in ERASED:
+        with pytest.raises(ForbiddenTransitionError):
+            transition(state, "erase")
+        return
+    erased = transition(state, ERASED[state])
+    assert erased == "abandoned"
+    assert [event for event in EVENTS if may(erased, event)] == ["present"]
+
+
+def may(state: State, event: TrialEvent) -> bool:
+    try:
+        return transition(state, event) == state
+    except ForbiddenTransitionError:
+        return False
+
+
 @pytest.mark.parametrize("state", OPEN)
 def test_whoever_leaves_closes_every_open_trial(state: State) -> None:
     assert transition(state, VANISHED[state]) in ("timed_out", "abandoned")
     assert transition(state, WITHDREW[state]) == "abandoned"
+    assert transition(state, SKIPPED[state]) == "abandoned"

@@ -44,7 +44,7 @@ def references(value: Any) -> Iterator[str]:
 
 def test_each_route_is_described(described: dict[str, Any]) -> None:
     assert described["openapi"] == "3.1.0"
-    assert len(described["routes"]) == 10
+    assert len(described["routes"]) == 12
     paths = {(path, method) for path, item in described["paths"].items() for method in item}
     assert paths == described["routes"]
 

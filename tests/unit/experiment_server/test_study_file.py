@@ -45,8 +45,9 @@ def test_alternatives_are_all_concepts_unless_named(tmp_path: Path) -> None:
 
 CODES = "the three codes must differ, or an outcome cannot be told from another"
 TOP = (
-    "format_version, name, title, concepts, places, seed, condition, response, trials, practice, catch, "
-    "presentation, texts, completion_codes, session, manifest, lexicon"
+    "format_version, name, title, language, concepts, places, seed, condition, response, trials, practice, "
+    "catch, presentation, calibration, comprehension, instructed, questionnaire, quality, exclusion, "
+    "governance, texts, completion_codes, session, manifest, lexicon"
 )
 MISTAKES = [
     ("seed = 7", "sed = 7", f"unknown key sed; did you mean seed? allowed are {TOP}"),

@@ -1,0 +1,82 @@
+"""Practice to criterion: the rounds that are not needed any more are dropped."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import Connection, func, select, update
+
+from experiment_server.design.definition import Definition
+from experiment_server.models import Response, Session, Stimulus, Trial
+from experiment_server.services import events
+from experiment_server.trials.state import OPEN, SKIPPED, transition
+
+
+class PracticeTrial(Protocol):
+    """What is known of the practice trial that was just answered."""
+
+    @property
+    def session(self) -> str:
+        """Id of its session."""
+
+    @property
+    def trial_index(self) -> int:
+        """Its place in the session, from 0."""
+
+
+def end_round(connection: Connection, definition: Definition, trial: PracticeTrial, now: datetime) -> int:
+    """After the last trial of a round that went well, drop the rounds that are left.
+
+    Returns how many trials were dropped. The response is stored, and the session locked.
+    """
+    design = definition.design.practice
+    done = trial.trial_index + 1
+    if not design.criterion or done % design.trials:
+        return 0
+    right = _right(connection, definition, trial.session, done - design.trials, done)
+    passed = right >= design.criterion
+    events.append(
+        connection,
+        *(trial.session, "practised", now),
+        round=done // design.trials,
+        right=right,
+        of=design.trials,
+        passed=passed,
+    )
+    return _drop(connection, trial.session) if passed else 0
+
+
+def _right(connection: Connection, definition: Definition, session: str, begin: int, end: int) -> int:
+    """Answers of a round that name what was shown."""
+    answers = (
+        select(Stimulus.concept, Response.response, Response.dont_know)
+        .join_from(Response, Trial, Trial.id == Response.trial_id)
+        .join(Stimulus, Stimulus.id == Trial.stimulus_id)
+        .where(Trial.session_id == session, Trial.trial_index >= begin, Trial.trial_index < end)
+    )
+    return sum(
+        is_right(definition, concept, "" if dont_know else response)
+        for concept, response, dont_know in connection.execute(answers)
+    )
+
+
+def is_right(definition: Definition, concept: str, response: str) -> bool:
+    """Whether an answer, empty for "don't know", names the concept or a synonym in the lexicon."""
+    return definition.judge(concept, response).soft >= 1.0
+
+
+def _drop(connection: Connection, session: str) -> int:
+    """End the practice trials that are left, take them off the counts, and note how many they were."""
+    left = (Trial.session_id == session, Trial.kind == "practice", Trial.state.in_(OPEN))
+    held = select(Trial.stimulus_id, func.count()).where(*left).group_by(Trial.stimulus_id)
+    counts = connection.execute(held.order_by(Trial.stimulus_id)).all()
+    for stimulus_id, n in counts:
+        counted = update(Stimulus).where(Stimulus.id == stimulus_id)
+        connection.execute(counted.values(assigned_count=Stimulus.assigned_count - n))
+    for state, event in SKIPPED.items():
+        ended = update(Trial).where(*left, Trial.state == state)
+        connection.execute(ended.values(state=transition(state, event)))
+    dropped = sum(n for _, n in counts)
+    connection.execute(update(Session).where(Session.id == session).values(skipped=dropped))
+    return dropped
