@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("commands.worker:worker", "Give back places that were left; run the jobs."),
     "jobs": ("commands.jobs:jobs", "Let the worker make exports, reports and scores."),
     "simulate": ("commands.simulate:simulate", "Let simulated participants do a study over HTTP."),
+    "quality": ("commands.quality:quality", "Show quality signals; record exclusions from the analysis."),
     "answers": ("commands.answers:answers", "Judge typed answers."),
     "activations": ("commands.activations:activations", "Extract unit activations; choose units."),
     "causality": ("commands.causality:causality", "Measure what each unit does to concepts' logits."),

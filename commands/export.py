@@ -14,6 +14,7 @@ from experiment_server.services.identities import vault_of
 from experiment_server.settings import load_settings
 from exports.activations import open_activations
 from exports.datasets import FORMATS, export_study
+from exports.exclusions import exclusions_in_words
 from scoring.neuron_map import read_neuron_map
 from stimuli.errors import UserError
 
@@ -51,8 +52,9 @@ def export(
 ) -> None:
     """Write the dataset of STUDY into a folder, without anything that tells who took part.
 
-    The trials (CSV and Parquet), the stimuli, a codebook, the study's definition, a README and
-    checksums. --force replaces an earlier export and nothing else.
+    The trials (CSV and Parquet), the sessions, the stimuli, a codebook, the study's definition, a README and
+    checksums. What the study's rules exclude is recorded first. --force replaces an earlier export and
+    nothing else.
 
     \b
     Example:
@@ -76,6 +78,8 @@ def export(
         )
     counts = summary["counts"]
     sentence = f"{counts['trials']} trials of {counts['participants_with_trials']} participants are in {out}"
+    rehearsal = "; it was a rehearsal: no data" if summary["rehearsal"] else ""
+    sentence = f"{sentence}; {exclusions_in_words(counts)}{rehearsal}"
     say({"out": str(out), **summary}, sentence, quiet=quiet, as_json=as_json)
 
 

@@ -11,6 +11,7 @@ from commands.options import force_option, json_option, quiet_option, say
 from experiment_server.services.identities import vault_of
 from experiment_server.settings import load_settings
 from exports.activations import open_activations
+from exports.exclusions import exclusions_in_words
 from exports.report.build import Sources, write_report
 from exports.report.scores import read_results, units_of
 from scoring.neuron_map import read_neuron_map
@@ -57,7 +58,8 @@ def report(
 ) -> None:
     """Write the report of STUDY as one HTML file that needs nothing else.
 
-    What is not given is said to be missing in the report, with the reason. Choose with --cluster the
+    What the study's rules exclude is recorded first. What is not given is said to be missing in the report,
+    with the reason. Choose with --cluster the
     sources that the units were not chosen on.
 
     \b
@@ -76,7 +78,11 @@ def report(
     sources = Sources(settings.images_dir, results, controls, activations, units, clusters, manifest, vault)
     with study_database(settings) as engine:
         summary = write_report(engine, study, out, sources, force=force)
-    say(summary, f"the report is {out} ({summary['bytes'] / 1e6:.1f} MB)", quiet=quiet, as_json=as_json)
+    rehearsal = "; it was a rehearsal: no data" if summary["rehearsal"] else ""
+    sentence = (
+        f"the report is {out} ({summary['bytes'] / 1e6:.1f} MB); {exclusions_in_words(summary)}{rehearsal}"
+    )
+    say(summary, sentence, quiet=quiet, as_json=as_json)
 
 
 def _units(results: Path | None, neuron_map: Path | None) -> dict[str, int]:

@@ -30,27 +30,30 @@ def serve(host: str, port: int, workers: int, quiet: bool) -> None:
 
     settings = load_settings()
     listener = listen(host, port)
-    names = _prepare(settings)
-    lines = [] if quiet else _links(address_of(listener), names)
+    found = _prepare(settings)
+    lines = [] if quiet else _links(address_of(listener), found)
     Serving(settings, listener, workers, lambda: click.echo("\n".join(lines), nl=bool(lines))).run()
 
 
-def _prepare(settings: Settings) -> list[str]:
-    """Set up the database, once, before any worker is forked; returns the studies' names."""
+def _prepare(settings: Settings) -> dict[str, str]:
+    """Set up the database, once, before any worker is forked; returns the studies' statuses by name."""
     with explaining(settings):
         engine = connect(settings)
         schema.upgrade(engine)
         seal_all(engine, vault_of(settings))
         with reading(engine) as connection:
-            names = studies.names(connection)
+            found = studies.statuses(connection)
         engine.dispose()
     _ = settings.key
-    return names
+    return found
 
 
-def _links(address: str, names: list[str]) -> list[str]:
+def _links(address: str, found: dict[str, str]) -> list[str]:
     """What to tell once the server answers."""
-    links = [f"Study {name}: {address}/s/{name}" for name in names]
+    links = [
+        f"Study {name}{'' if status == 'open' else f' ({status})'}: {address}/s/{name}"
+        for name, status in found.items()
+    ]
     return links or [
         f"Serving at {address}; there is no study yet, make one with: manage.py study create FILE"
     ]

@@ -32,6 +32,9 @@ DEFAULT_URL = "http://127.0.0.1:8000"
     type=NumberRange(0, 1),
     help="Probability that a participant vanishes in the middle.",
 )
+@click.option("--inattentive", default=0, type=click.IntRange(0), help="Of them, who look away a lot.")
+@click.option("--clickers", default=0, type=click.IntRange(0), help="Of them, who answer at random, at once.")
+@click.option("--pasters", default=0, type=click.IntRange(0), help="Of them, who let a model answer.")
 @quiet_option
 @json_option
 def simulate(
@@ -41,22 +44,33 @@ def simulate(
     seed: int,
     concurrency: int,
     dropout: float,
+    inattentive: int,
+    clickers: int,
+    pasters: int,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """Let simulated participants do STUDY on a running server.
 
     They speak the participants' HTTP contract as a browser does: some slip, some reload the page, some
-    never finish. What they recognise follows the observer model in docs/simulate.md.
+    never finish. What they recognise follows the observer model in docs/simulate.md. Of the careless kinds
+    none takes part unless asked for; the seed draws which of the participants they are.
 
     \b
-    Example:
+    Examples:
       python manage.py simulate demo --participants 40 --url http://127.0.0.1:8000
+      python manage.py simulate demo --participants 40 --inattentive 3 --clickers 2 --pasters 2
     """
     _check_address(url)
+    careless = {"inattentive": inattentive, "clicker": clickers, "paster": pasters}
+    if sum(careless.values()) > participants:
+        raise UserError(
+            f"{sum(careless.values())} careless participants are more than --participants {participants}; "
+            "they are among them, so raise it or ask for fewer"
+        )
     pictures = _read_pictures(study)
     population = Population(width=pictures.width, dropout=dropout)
-    run = Run(url.rstrip("/"), pictures, population, participants, seed, concurrency)
+    run = Run(url.rstrip("/"), pictures, population, participants, seed, concurrency, careless)
     visits = list(progress(run_simulation(run), "participants", participants, quiet=quiet or as_json))
     summary = {"study": study, "url": run.url, "seed": seed, **summarise(visits)}
     say(summary, _sentences(summary), quiet=quiet, as_json=as_json)

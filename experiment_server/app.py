@@ -12,7 +12,9 @@ from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceEr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
+from experiment_server import languages
 from experiment_server.api.views import blueprint as api
+from experiment_server.assets import WithAssets
 from experiment_server.context import EXTENSION, Clock, Server, server, utc_now
 from experiment_server.errors import ApiError
 from experiment_server.models.database import connect, reading
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 
 def create_app(settings: Settings, clock: Clock = utc_now) -> flask.Flask:
     """A server over a database that is set up already; ``clock`` gives the time, with its zone."""
-    app = flask.Flask(__name__)
+    app = WithAssets(__name__)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     # an address with a slash too many is no address, and nobody is sent elsewhere
     app.url_map.merge_slashes = False
@@ -40,6 +42,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> flask.Flask:
     app.extensions[EXTENSION] = Server(settings, connect(settings), clock, key, pictures)
     app.register_blueprint(api)
     app.register_blueprint(participant)
+    languages.speak(app)
     app.add_url_rule("/healthz", "healthz", healthz)
     app.wsgi_app = PicturesFirst(app.wsgi_app, pictures)  # type: ignore[method-assign]
     secure(app, settings)
@@ -96,7 +99,7 @@ def _database_cannot(error: DatabaseError | InterfaceError | PoolTimeoutError) -
         log.error("the database cannot: %s", reason_of(error))
     busy = ApiError(503, "database_busy", "The server is busy; please try again in a moment.", retryable=True)
     if flask.request.blueprint == participant.name:
-        return busy_page(busy.message)
+        return busy_page()
     return _refuse(busy)
 
 

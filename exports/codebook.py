@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from scoring.trial_table import ACTIVATION, BOOLEAN, COLUMNS, INTEGER, NUMBER, TEXT, Column
+from exports.session_tables import EVIDENCE, QUESTION, describe_column
+from scoring.trial_table import ACTIVATION, BOOLEAN, COLUMNS, INTEGER, NUMBER, OPTIONAL, TEXT, Column
 
 #: dtype of the contract -> word for readers
 TYPES = {TEXT: "text", INTEGER: "integer", NUMBER: "number", BOOLEAN: "true or false"}
@@ -20,6 +21,17 @@ UNITS = {
     "rt_ms": "ms",
     "exposure_requested_ms": "ms",
     "exposure_measured_ms": "ms",
+    "rt_first_key_ms": "ms",
+    "onset_ms": "ms",
+    "offset_ms": "ms",
+    "exposure_frames": "frames",
+    "refresh_hz": "Hz",
+    "dropped_frames": "frames",
+    "minutes": "min",
+    "device_px_per_mm": "px/mm",
+    "distance_mm": "mm",
+    "picture_degrees": "degrees",
+    "timing_flagged": "share",
     "clipped_fraction": "fraction of channel values",
     "rms_contrast": "fraction of full scale",
     "mean_luminance": "fraction of full scale",
@@ -75,11 +87,16 @@ NOT_EXPORTED = ("image", "source_path", "format_version")
 
 def describe_trials(trials: pd.DataFrame) -> list[dict[str, Any]]:
     """Describe every column of a trial table, in its order; JSON-ready."""
-    known = {column.name: column for column in COLUMNS}
+    known = {column.name: column for column in (*COLUMNS, *OPTIONAL)}
     return [
         _described(str(name), trials[name], known.get(str(name)) or _activation(str(name)))
         for name in trials.columns
     ]
+
+
+def describe_sessions(sessions: pd.DataFrame) -> list[dict[str, Any]]:
+    """Describe every column of a table of sessions, in its order; JSON-ready."""
+    return [_described(str(name), sessions[name], describe_column(str(name))) for name in sessions.columns]
 
 
 def describe_stimuli(stimuli: pd.DataFrame) -> list[dict[str, Any]]:
@@ -131,7 +148,8 @@ def _described(name: str, values: pd.Series, column: Column) -> dict[str, Any]:
     there = values.dropna()
     number = column.dtype in {NUMBER, INTEGER} and name != "seed"
     distinct = sorted(there.unique().tolist())
-    listed = len(distinct) <= MOST_LEVELS and name not in NAMES_AND_TEXT
+    named = name in NAMES_AND_TEXT or name.startswith((EVIDENCE, QUESTION))
+    listed = len(distinct) <= MOST_LEVELS and not named
     return {
         "name": name,
         "type": TYPES[column.dtype],

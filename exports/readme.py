@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from exports.exclusions import exclusions_in_words
+
 #: file -> what it is
 FILES = {
     "trials.csv": "one row for each answered trial, for any program",
     "trials.parquet": "the same with types, and with `response` exactly as it was typed",
+    "sessions.csv": "one row for each session with an answer: measurements, flags, questionnaire, exclusions",
     "stimuli.csv": "what was shown, how it was made, licences and credits",
     "codebook.md": "what each column means, its unit, range and levels, and what a missing value means",
     "codebook.json": "the same for programs",
@@ -18,8 +21,10 @@ FILES = {
 
 _NOT_IN_IT = """## What is not in it
 
-Who took part. `participant` is a pseudonym drawn at random; Prolific's identifiers never leave the server,
-and where one was typed as an answer, `[removed]` stands instead. The completion codes are left out of
+Who took part, and when. `participant` is a pseudonym drawn at random; Prolific's identifiers never leave the
+server, and where one was typed, `[removed]` stands instead. Answers to the questionnaire (`q_…` in
+`sessions.csv`) may still tell who somebody is, several together more than each alone: look at them before
+you publish this folder. The completion codes are left out of
 `study.json`. In the CSV files, a text that a spreadsheet would run as a formula (it begins with `=`, `+`,
 `-`, `@`, a tab or a line break) has an apostrophe put before it; the Parquet file has the text itself.
 
@@ -42,7 +47,7 @@ Dataset of the study `{summary["study"]}` (definition SHA-256 `{summary["study_s
 InterpScore {summary["versions"]["interpscore"]} on {summary["exported_at"]}.
 It holds {counts["trials"]} answered trials of {counts["participants_with_trials"]} participants.{
         _simulated(counts)
-    }
+    }{_rehearsal(summary)}
 
 {listed}
 
@@ -59,7 +64,12 @@ means in each column.
 
 Rows with `trial_category` `practice` or `catch` are not data: leave them out of every mean, and rows
 with `excluded` too. Rows are not independent: one participant answers many pictures, and one picture is
-answered by many participants, so resample both.
+answered by many participants, so resample both. Who has named a concept before names its next picture more
+easily: `concept_repetition` tells first pictures from later ones.
+
+`excluded` participants are those that a rule of `study.json` (`exclusion.flags`), or a person on record,
+keeps out of the analysis. Here {exclusions_in_words(counts)}.
+Their rows are in the files all the same, and no exclusion touched anybody's pay.
 
 {_NOT_IN_IT}## Pictures: credits and licences
 
@@ -70,6 +80,10 @@ answered by many participants, so resample both.
 def _credits(credits: Sequence[Mapping[str, str]]) -> str:
     lines = (" · ".join(filter(None, line.values())) for line in credits)
     return "\n".join(f"- {line}" for line in lines) or "The manifest named none."
+
+
+def _rehearsal(summary: Mapping[str, Any]) -> str:
+    return "\n**The study was open as a rehearsal: these are no data.**" if summary["rehearsal"] else ""
 
 
 def _simulated(counts: Mapping[str, Any]) -> str:

@@ -45,6 +45,8 @@ class StudyRecord:
     places: int
     status: str
     created_at: datetime
+    #: it was opened to be tried out: its responses are no data
+    rehearsal: bool
     conditions: tuple[ConditionRecord, ...]
 
     @cached_property
@@ -59,10 +61,19 @@ class StudyRecord:
         return keys
 
     @property
+    def offered(self) -> int:
+        """How many alternatives a trial offers; 0 where answers are typed."""
+        design = self.frozen.design
+        return design.response.choices or len(design.alternatives)
+
+    @property
     def public_definition(self) -> dict[str, Any]:
         """The definition without what must not leave."""
         study = {key: value for key, value in self.file.items() if key not in WITHHELD}
         return {**self.definition, "study": study}
+
+
+_AS_STORED = ("id", "name", "title", "sha256", "seed", "places", "status", "created_at", "rehearsal")
 
 
 def load_study(engine: Engine, name: str) -> StudyRecord:
@@ -79,9 +90,8 @@ def load_study(engine: Engine, name: str) -> StudyRecord:
             .order_by(StudyCondition.level)
         ).all()
     return StudyRecord(
-        **{key: row._mapping[key] for key in ("id", "name", "title", "sha256", "seed", "places", "status")},
+        **{key: row._mapping[key] for key in _AS_STORED},
         definition=json.loads(row.definition),
-        created_at=row.created_at,
         conditions=tuple(_condition(condition._mapping) for condition in conditions),
     )
 

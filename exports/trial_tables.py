@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -15,18 +17,28 @@ from experiment_server.models.stimulus import Stimulus
 from experiment_server.models.study_condition import StudyCondition
 from experiment_server.models.trial import Trial
 from experiment_server.services.identities import NO_KEY, Vault
+from exports.exclusions import exclusion_rules, record_exclusions
 from exports.pseudonyms import Redactor, secrets_of, session_label
 from exports.studies import StudyRecord, load_study
 from scoring.answers import normalise
-from scoring.trial_table import EXPERIMENT, conform
+from scoring.trial_table import EXPERIMENT, NAMES, OPTIONAL, conform
 
 #: kind of a trial in the database -> ``trial_category`` in the table
 CATEGORIES = {"test": EXPERIMENT, "practice": "practice", "catch": "catch"}
 
+#: columns of a study's trial table
+EXPORTED = (*NAMES, *(column.name for column in OPTIONAL))
 
-def study_trials(engine: Engine, study_name: str, vault: Vault = NO_KEY) -> pd.DataFrame:
-    """Trial table of a study: the contract's columns, one row for each answered trial.
+#: stands in ``timing_flags`` where nothing was wrong, since an empty field is a missing value
+NOTHING_WRONG = "none"
 
+
+def study_trials(
+    engine: Engine, study_name: str, vault: Vault = NO_KEY, *, now: datetime | None = None
+) -> pd.DataFrame:
+    """Trial table of a study: the contract's columns and the optional ones, one row for each answered trial.
+
+    What the study's frozen rules exclude is recorded first, as of ``now`` (the machine's clock if None).
     Practice and catch trials are there too (see ``trial_category``); trials without a response are
     not. Responses are judged as the server judges them for feedback (``Definition.judge``). After "don't
     know" there is no ``response``, whatever had been typed before. Identifiers that someone typed are
@@ -35,11 +47,18 @@ def study_trials(engine: Engine, study_name: str, vault: Vault = NO_KEY) -> pd.D
     """
     study = load_study(engine, study_name)
     redact = Redactor(secrets_of(engine, study.id, vault))
+    record_exclusions(engine, study.id, now)
     with engine.connect() as connection:
         answered = _answered(connection, study.id)
-    labels = _session_labels(answered)
-    rows = [_row(study, found, labels[found["session_id"]], redact) for found in answered]
-    return conform(pd.DataFrame(rows))
+        labels = session_labels(connection, study.id)
+        rules = exclusion_rules(connection, study.id)
+    rows = [
+        _row(study, found, labels[found["session_id"]], redact)
+        | {"concept_repetition": repetition}
+        | _exclusion(rules.get(found["participant_id"], ()))
+        for found, repetition in zip(answered, _repetitions(answered), strict=True)
+    ]
+    return conform(pd.DataFrame(rows, columns=EXPORTED))
 
 
 def study_roles(engine: Engine, study_name: str) -> dict[int, str]:
@@ -58,11 +77,13 @@ def image_hashes(engine: Engine, study_name: str) -> dict[str, str]:
 def _answered(connection: Connection, study_id: int) -> Sequence[Mapping[Any, Any]]:
     answered = (
         select(
-            *(Trial.trial_index, Trial.kind, Session.id.label("session_id"), Participant.pseudonym),
+            *(Trial.trial_index, Trial.kind, Session.id.label("session_id")),
+            *(Session.participant_id, Participant.pseudonym),
             *(Stimulus.stimulus, Stimulus.source, Stimulus.concept),
             *(StudyCondition.level, StudyCondition.perturbation),
             *(StudyCondition.severity, StudyCondition.severity_unit),
-            *(Response.response, Response.dont_know, Response.rt_ms, Response.exposure_measured_ms),
+            *(Response.response, Response.dont_know, Response.frame_interval_ms, Response.timing_flags),
+            *(getattr(Response, name) for name in _OF_RESPONSE),
         )
         .select_from(Trial)
         .join(Response, Response.trial_id == Trial.id)
@@ -76,15 +97,40 @@ def _answered(connection: Connection, study_id: int) -> Sequence[Mapping[Any, An
     return connection.execute(answered).mappings().all()
 
 
-def _session_labels(answered: Iterable[Mapping[Any, Any]]) -> dict[str, str]:
-    """Label each session by its participant and its number among that participant's sessions."""
-    numbers: dict[str, dict[str, int]] = {}
+def session_labels(connection: Connection, study_id: int) -> dict[str, str]:
+    """Label each session with an answer by its participant and its number among that participant's.
+
+    In the order in which sessions began.
+    """
+    answered = select(Response.id).where(Response.session_id == Session.id).exists()
+    found = connection.execute(
+        select(Session.id, Participant.pseudonym)
+        .join(Participant, Participant.id == Session.participant_id)
+        .where(Session.study_id == study_id, answered)
+        .order_by(Session.created_at, Session.participant_id, Session.id)
+    )
+    number: Counter[str] = Counter()
     labels = {}
-    for row in answered:
-        of_one = numbers.setdefault(row["pseudonym"], {})
-        number = of_one.setdefault(row["session_id"], len(of_one) + 1)
-        labels[row["session_id"]] = session_label(row["pseudonym"], number)
+    for session, pseudonym in found:
+        number[pseudonym] += 1
+        labels[session] = session_label(pseudonym, number[pseudonym])
     return labels
+
+
+def _repetitions(answered: Sequence[Mapping[Any, Any]]) -> Iterator[int | None]:
+    """Count each session's answered pictures of a concept from 1; None for practice, which counts apart."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for row in answered:
+        if row["kind"] == "practice":
+            yield None
+            continue
+        shown = row["session_id"], row["concept"]
+        seen[shown] += 1
+        yield seen[shown]
+
+
+def _exclusion(rules: Sequence[str]) -> dict[str, Any]:
+    return {"excluded": bool(rules), "exclusion_rule": "; ".join(rules) or None}
 
 
 def _row(study: StudyRecord, found: Mapping[Any, Any], session: str, redact: Redactor) -> dict[str, Any]:
@@ -107,11 +153,21 @@ def _row(study: StudyRecord, found: Mapping[Any, Any], session: str, redact: Red
         "response": response or None,
         "exposure_requested_ms": study.file["presentation"]["exposure_ms"],
         "severity_unit": found["severity_unit"] or None,
-        "excluded": False,
-        "exclusion_rule": None,
+        "refresh_hz": _refresh_hz(found["frame_interval_ms"]),
+        "timing_flags": NOTHING_WRONG if found["timing_flags"] == "" else found["timing_flags"],
     } | _as_stored(found)
+
+
+def _refresh_hz(interval_ms: float | None) -> float | None:
+    return round(1000 / interval_ms, 3) if interval_ms else None
+
+
+_OF_RESPONSE = (
+    *("rt_ms", "exposure_measured_ms", "rt_first_key_ms", "confidence", "presented_again"),
+    *("onset_ms", "offset_ms", "exposure_frames", "dropped_frames"),
+)
 
 
 def _as_stored(found: Mapping[Any, Any]) -> dict[str, Any]:
     names = ("trial_index", "stimulus", "source", "concept", "perturbation", "severity")
-    return {name: found[name] for name in (*names, "rt_ms", "exposure_measured_ms")}
+    return {name: found[name] for name in (*names, *_OF_RESPONSE)}

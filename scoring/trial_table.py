@@ -114,6 +114,71 @@ COLUMNS: tuple[Column, ...] = (
 
 NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
 
+_UNMEASURED = "The browser did not measure it."
+
+#: what a study measures besides; a table that lacks one of them is none the worse
+OPTIONAL: tuple[Column, ...] = (
+    Column(
+        "rt_first_key_ms",
+        NUMBER,
+        "Time from stimulus onset to the first key of the answer, in milliseconds.",
+        "No key was pressed (a choice, or “don't know”), or it was not measured.",
+    ),
+    Column(
+        "confidence",
+        INTEGER,
+        "How sure the participant was, from 1, a guess, to the study's number of levels.",
+        "The study does not ask it, or the answer was “don't know”.",
+    ),
+    Column(
+        "presented_again",
+        BOOLEAN,
+        "The picture had been shown before: the page was loaded again in the middle of the trial.",
+        _ASKED,
+    ),
+    Column(
+        "onset_ms",
+        NUMBER,
+        "When the picture's first frame was due, in milliseconds since the page was loaded.",
+        _UNMEASURED,
+    ),
+    Column(
+        "offset_ms",
+        NUMBER,
+        "When the first frame without the picture was due, in milliseconds since the page was loaded.",
+        "Not measured, or the picture stayed until the response.",
+    ),
+    Column(
+        "exposure_frames",
+        INTEGER,
+        "Frames of the display for which the picture was shown.",
+        "Not counted, or the picture stayed until the response.",
+    ),
+    Column("refresh_hz", NUMBER, "Refresh rate of the display in this trial, in Hz.", _UNMEASURED),
+    Column(
+        "dropped_frames",
+        INTEGER,
+        "Frames that came late while the picture was shown.",
+        "They were not counted.",
+    ),
+    Column(
+        "timing_flags",
+        TEXT,
+        "What was wrong with the presentation, words joined by blanks, or `none`. `dropped`: frames came "
+        "late; `long`, `short`: shown half a frame or more too long or too short; `late_onset`, "
+        "`late_offset`: the frame that should have shown or removed the picture was late, or could not be "
+        "verified; `hidden`: the page was out of sight.",
+        _UNMEASURED,
+    ),
+    Column(
+        "concept_repetition",
+        INTEGER,
+        "1 for the participant's first answered trial of this concept in the session, 2 for the second, and "
+        "so on; practice apart.",
+        "A practice trial.",
+    ),
+)
+
 #: the columns without which a table cannot be scored (``soft_correct``, or the column asked for instead, too)
 REQUIRED: tuple[str, ...] = ("level", "image_basename", "ground_truth", "trial_category")
 
@@ -143,12 +208,12 @@ def read_trials(
     """Read and check a trial table, CSV or Parquet, in our form or the published one.
 
     The result has every column of ``COLUMNS`` in order with its dtype (what the file lacks is missing),
-    then the file's other columns, then ``activation_<channel>`` as float64: all of them, or those of
-    ``units`` that the file has. ``PROLIFIC_PID`` is replaced by a pseudonym, HMAC-SHA256 under ``key``
-    (a random one if None). ``score_column`` is the human score that the file must have. ``attrs`` holds
-    ``form`` ("published", "own" or "other"), ``notes`` (sentences to tell the user) and, where only
-    ``units`` are read, ``channels`` (all those of the file). Rows are counted from 1, the first below
-    the header.
+    then those of ``OPTIONAL`` that the file has and its other columns, then ``activation_<channel>`` as
+    float64: all of them, or those of ``units`` that the file has. ``PROLIFIC_PID`` is replaced by a
+    pseudonym, HMAC-SHA256 under ``key`` (a random one if None). ``score_column`` is the human score that the
+    file must have. ``attrs`` holds ``form`` ("published", "own" or "other"), ``notes`` (sentences to tell the
+    user) and, where only ``units`` are read, ``channels`` (all those of the file). Rows are counted from 1,
+    the first below the header.
 
     Raises UserError for a file that cannot be read, lacks a column or rows, or has a value out of range
     or a row twice.
@@ -192,9 +257,11 @@ def write_trials(frame: pd.DataFrame, path: Path, *, force: bool = False) -> Non
 def conform(frame: pd.DataFrame) -> pd.DataFrame:
     """Put a table's columns in the contract's order and dtypes, adding what it lacks as missing.
 
-    Other columns follow in their own order, those of activations last and ascending.
+    Those of ``OPTIONAL`` that are there follow, then others in their own order, those of activations last
+    and ascending.
     """
-    ours = {column.name: _typed(frame, column) for column in COLUMNS}
+    there = [column for column in OPTIONAL if column.name in frame.columns]
+    ours = {column.name: _typed(frame, column) for column in (*COLUMNS, *there)}
     others = {
         str(name): frame[name]
         for name in frame.columns
@@ -347,7 +414,7 @@ def _conform(path: Path, raw: pd.DataFrame) -> pd.DataFrame:
     is_published = "source" not in raw.columns and "annotation" in raw.columns
     if is_published and "response" in raw.columns:
         raw = raw.rename(columns={"response": "published_response"})
-    for column in COLUMNS:
+    for column in (*COLUMNS, *OPTIONAL):
         if column.name in raw.columns and column.dtype != TEXT:
             raw[column.name] = _READERS[column.dtype](path, raw[column.name], column.name)
     return conform(raw)

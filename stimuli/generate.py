@@ -347,13 +347,13 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
 
 
 def _write_masks(out: Path, seed: int, size: int, stimuli: Sequence[Stimulus]) -> None:
-    """Write the backward masks, matched to the average clean stimulus."""
+    """Write the backward masks, matched to the average clean stimulus; one channel, half the bytes."""
     clean = [row for row in stimuli if row.perturbation == "clean"]
     luminance = float(np.mean([row.mean_luminance for row in clean]))
     contrast = float(np.mean([row.rms_contrast for row in clean]))
     for number in range(MASKS):
         mask = matched_mask(size, size, luminance, contrast, generator(mask_seed(number, seed)))
-        _write_image(out / f"masks/{number:02d}.png", mask)
+        _write_image(out / f"masks/{number:02d}.png", mask[:, :, 0])
 
 
 # The ladder gate

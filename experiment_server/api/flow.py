@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from experiment_server.api import schemas
@@ -63,6 +62,6 @@ def present_calibration(data: dict[str, Any] | None) -> schemas.Calibrated | Non
 
 def _within(limits: tuple[float, float], value: object) -> float | None:
     """A number within limits; None for anything else that a browser may have sent."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if limits[0] <= value <= limits[1] else None

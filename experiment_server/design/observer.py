@@ -33,6 +33,11 @@ ANCHOR_WIDTH = 224
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
+#: logits by which a picture is easier that everybody is meant to name
+EASY = 2.0
+#: what those who answer in another language do not know the name for: anything, and what everybody names
+FOREIGN_WORDS = {False: 0.5, True: 0.1}
+
 
 @dataclass(frozen=True)
 class Threshold:
@@ -117,10 +122,18 @@ class Sitting:
     vanishes_at: int | None
     reloads_at: int | None
 
+    def has_vanished(self, trial: int) -> bool:
+        """Whether nobody is there any more in a trial."""
+        return self.vanishes_at is not None and trial >= self.vanishes_at
+
 
 @dataclass(frozen=True)
 class ObservedAnswer:
-    """An answer: what is typed ("" for "don't know"), when, and whether the concept was recognised."""
+    """An answer: what is meant to be typed ("" for "don't know"), and whether the concept was recognised.
+
+    Times are from the moment at which an answer can be given: ``rt_ms`` to the choice, ``rt_first_key_ms`` to
+    the first key of a typed answer, which ``observer_hands`` then types.
+    """
 
     text: str
     dont_know: bool
@@ -140,10 +153,10 @@ class Observer:
     concepts: tuple[str, ...] = ()
     dont_know: bool = True
 
-    def probability(self, concept: str, condition: Condition, source: str) -> float:
+    def probability(self, concept: str, condition: Condition, source: str, *, easy: bool = False) -> float:
         """Probability in [0, 1] that this participant recognises one picture. Guesses are not in it."""
         people = self.population
-        shift = self.ability + easiness(people, concept, condition, source)
+        shift = self.ability + easiness(people, concept, condition, source) + easy * EASY
         odds = signal_odds(people, condition)
         return (1 - people.lapse) * _logistic(math.log(odds) + shift) if odds > 0 else 0.0
 
@@ -161,17 +174,20 @@ class Observer:
         source: str,
         alternatives: Sequence[str] | None,
         rng: Random,
+        *,
+        easy: bool = False,
     ) -> ObservedAnswer:
         """Look at one picture and answer, by typing or, given alternatives, by choosing one.
 
-        Raises UserError if no psychometric function is known for the perturbation.
+        ``easy``: it was chosen because everybody names it. Raises UserError if no psychometric function is
+        known for the perturbation.
         """
-        recognised = rng.random() < self.probability(concept, condition, source)
+        recognised = rng.random() < self.probability(concept, condition, source, easy=easy)
         if alternatives is None:
-            text = self._named(concept, rng) if recognised else self._failed(concept, rng)
+            text = self._named(concept, easy, rng) if recognised else self._failed(concept, rng)
         else:
             text = concept if recognised else self._guess(alternatives, rng)
-        rt = self._rt(rng, recognised)
+        rt = self.latency(rng, recognised=recognised)
         first_key = rt * rng.uniform(0.4, 0.8) if text and alternatives is None else None
         return ObservedAnswer(text, text == "", rt, first_key, recognised)
 
@@ -182,9 +198,12 @@ class Observer:
     def _guess(self, alternatives: Sequence[str], rng: Random) -> str:
         return "" if rng.random() < self._gives_up() else rng.choice(alternatives)
 
-    def _named(self, concept: str, rng: Random) -> str:
+    def _named(self, concept: str, easy: bool, rng: Random) -> str:
         words = words_for(concept)
-        way = "foreign" if self.foreign and rng.random() < 0.5 else _choose(self.population.naming, rng)
+        lacks_word = self.foreign and rng.random() < FOREIGN_WORDS[easy]
+        way = "foreign" if lacks_word else _choose(self.population.naming, rng)
+        if easy and way in ("synonym", "superordinate"):
+            way = "name"
         text = _NAMING[way](concept, words, rng)
         if " " not in text and rng.random() < self.population.second_word:
             text = f"{text} {rng.choice(words.associates)}"
@@ -202,7 +221,8 @@ class Observer:
         slipped = typo(text, rng) if rng.random() < self.population.typo else text
         return slipped.capitalize() if rng.random() < 0.15 else slipped
 
-    def _rt(self, rng: Random, recognised: bool) -> float:
+    def latency(self, rng: Random, *, recognised: bool) -> float:
+        """Draw how long an answer takes, ms."""
         people = self.population
         median = people.rt_median_ms * self.speed * (1.0 if recognised else 1.5)
         return round(median * math.exp(rng.gauss(0.0, people.rt_log_sd)), 1)

@@ -223,6 +223,12 @@ def _responses(connection: Connection, study_id: int) -> int:
     return connection.execute(statement).scalar_one()
 
 
+def statuses(connection: Connection) -> dict[str, str]:
+    """Every study's status (see ``Status``) by its name, the oldest first."""
+    found = connection.execute(select(Study.__table__).order_by(Study.id))
+    return {study.name: _status_of(study) for study in found}
+
+
 def names(connection: Connection) -> list[str]:
     """All studies' names, the oldest first."""
     return list(connection.execute(select(Study.name).order_by(Study.id)).scalars())

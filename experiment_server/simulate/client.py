@@ -87,6 +87,16 @@ class ParticipantClient:
         body = {"response_uuid": str(response_uuid), **answer}
         return self._json("POST", f"/api/v1/trials/{trial}/response", json=body)
 
+    def record(self, record_uuid: UUID, kind: str, name: str, data: Json) -> Json:
+        """Record what was asked or measured beside the trials."""
+        body = {"record_uuid": str(record_uuid), "kind": kind, "name": name, "data": data}
+        return self._json("POST", "/api/v1/session/records", json=body)
+
+    def comprehend(self, attempt_uuid: UUID, answers: dict[str, str]) -> Json:
+        """Answer the questions about the instructions: the option chosen, by the question's name."""
+        body = {"attempt_uuid": str(attempt_uuid), "answers": answers}
+        return self._json("POST", "/api/v1/session/comprehension", json=body)
+
     def finish(self) -> Json:
         """End the session. Returns the state, with the completion code."""
         return self._json("POST", "/api/v1/session/finish", json={})

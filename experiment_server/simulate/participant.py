@@ -10,13 +10,13 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
-from experiment_server.design.observer import ObservedAnswer, Observer, Population, Sitting
+from experiment_server.design.observer import ObservedAnswer, Population, Sitting
+from experiment_server.design.observer_kinds import KINDS, Draw, Person
+from experiment_server.simulate.beside import Beside
 from experiment_server.simulate.client import ParticipantClient
+from experiment_server.simulate.page import Page
 from experiment_server.simulate.pictures import Picture, StudyPictures
 from scoring.answers import judge
-
-#: of a 60 Hz screen
-FRAME_MS = 1000 / 60
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,24 @@ class Visit:
     """What became of one participant. ``outcome``: finished, dropped, or full (no place was left)."""
 
     number: int
+    kind: str = "attentive"
     outcome: str = "dropped"
     reloads: int = 0
     answered: list[Answered] = field(default_factory=list)
+
+
+@dataclass
+class _Seat:
+    """One participant in front of the page: who it is, and where the session stands."""
+
+    person: Person
+    page: Page
+    beside: Beside
+    sitting: Sitting
+    #: levels of the confidence question; 0 if it is not asked
+    levels: int
+    total: int
+    queue: deque[dict[str, Any]] = field(default_factory=deque)
 
 
 @dataclass
@@ -49,6 +64,8 @@ class SimulatedParticipant:
     pictures: StudyPictures
     population: Population
     client: ParticipantClient
+    #: one of ``observer_kinds.KINDS``
+    kind: str = "attentive"
 
     def begin(self) -> dict[str, Any]:
         """Open the page, arrive and consent. Returns the state."""
@@ -57,42 +74,57 @@ class SimulatedParticipant:
         return self.client.consent() if state["phase"] == "consent" else state
 
     def take_part(self, state: dict[str, Any]) -> Visit:
-        """Do the trials from a state on, until finished or vanished."""
-        visit = Visit(self.number)
+        """Do what the study asks from a state on, until finished or vanished."""
+        visit = Visit(self.number, self.kind)
         if state["phase"] == "finished":
             visit.outcome = "finished"
             return visit
-        rng = self._rng("participant")
-        sitting = self.population.sitting(rng, state["total"])
-        dont_know = state["response"]["dont_know"]
-        observer = self.population.draw(rng, self.pictures.concepts, dont_know=dont_know)
-        for trial in self._trials(visit, sitting):
-            if sitting.vanishes_at == trial["index"]:
+        seat = self._sit_down(state)
+        if state["phase"] == "trials":
+            seat.beside.before_trials()
+        for trial in self._trials(visit, seat):
+            if seat.sitting.has_vanished(trial["index"]):
                 return visit
-            visit.answered.append(self._do(trial, observer))
+            visit.answered.append(self._do(trial, seat))
+        seat.beside.after_trials()
         self.client.finish()
         visit.outcome = "finished"
         return visit
 
+    def _sit_down(self, state: dict[str, Any]) -> _Seat:
+        rng = self._rng("participant")
+        sitting = self.population.sitting(rng, state["total"])
+        form = state["response"]
+        manners = self._rng("manners")
+        draw = Draw(self.population, rng, manners, self.pictures.concepts, form["dont_know"])
+        person = KINDS[self.kind](draw)
+        beside = Beside(self.client, person, self.pictures.checks, state, self._rng("beside"))
+        return _Seat(person, Page(person), beside, sitting, form["confidence"], state["total"])
+
     def _rng(self, *key: object) -> Random:
         return Random("/".join(map(str, (self.seed, self.number, *key))))  # noqa: S311 (a simulation)
 
-    def _trials(self, visit: Visit, sitting: Sitting) -> Iterator[dict[str, Any]]:
+    def _trials(self, visit: Visit, seat: _Seat) -> Iterator[dict[str, Any]]:
         """The trials in order, each with the bytes of its picture shown, reloading where it is due."""
-        queue: deque[dict[str, Any]] = deque()
-        while queue or (queue := deque(self.client.trials())):
-            trial = queue.popleft()
+        while seat.queue or self._fetch(seat):
+            trial = seat.queue.popleft()
+            seat.beside.before_trial(trial["index"])
             self._look(trial)
-            if sitting.reloads_at == trial["index"] and not visit.reloads:
+            if seat.sitting.reloads_at == trial["index"] and not visit.reloads:
                 visit.reloads += 1
-                self._reload()
-                queue.clear()
+                self._reload(seat)
             else:
                 yield trial
 
-    def _reload(self) -> None:
+    def _fetch(self, seat: _Seat) -> bool:
+        seat.queue.extend(self.client.trials())
+        return bool(seat.queue)
+
+    def _reload(self, seat: _Seat) -> None:
         self.client.open_page()
         self.client.arrive()
+        seat.page.reload()
+        seat.queue.clear()
 
     def _look(self, trial: dict[str, Any]) -> None:
         trial["seen"] = self.pictures.see(self.client.picture(trial["image"]))
@@ -100,14 +132,18 @@ class SimulatedParticipant:
             self.client.picture(trial["mask"])
         self.client.presented(trial["trial"])
 
-    def _do(self, trial: dict[str, Any], observer: Observer) -> Answered:
-        """Answer one trial and send the answer."""
+    def _do(self, trial: dict[str, Any], seat: _Seat) -> Answered:
+        """Answer one trial and send the answer; if that ended the practice, fetch the trials anew."""
         picture: Picture = trial["seen"]
-        rng = self._rng(trial["index"], picture.source, picture.condition.key)
-        answer = observer.answer(
-            picture.concept, picture.condition, picture.source, trial["alternatives"], rng
-        )
-        self.client.respond(trial["trial"], uuid4(), _body(trial, answer, rng))
+        key = (trial["index"], picture.source, picture.condition.key)
+        what = (picture.concept, picture.condition, picture.source, trial["alternatives"])
+        answer = seat.person.mind.answer(*what, self._rng(*key), easy=picture.easy)
+        manners = self._rng("manners", *key)
+        sure = how_sure(answer, seat.levels, manners)
+        reply = self.client.respond(trial["trial"], uuid4(), seat.page.body(trial, answer, sure, manners))
+        if reply["total"] != seat.total:
+            seat.total = reply["total"]
+            seat.queue.clear()
         correct = self._is_correct(picture, answer, trial["alternatives"])
         return Answered(picture, trial["practice"], answer.text, answer.recognised, correct)
 
@@ -117,22 +153,10 @@ class SimulatedParticipant:
         return judge(picture.concept, answer.text, others=self.pictures.concepts).hard
 
 
-def _body(trial: dict[str, Any], answer: ObservedAnswer, rng: Random) -> dict[str, Any]:
-    """The response as the browser sends it: times in ms, exposure in whole frames."""
-    dropped = 1 if rng.random() < 0.02 else 0
-    exposure = trial["exposure_ms"]
-    frames = max(round(exposure / FRAME_MS), 1) + dropped
-    return {
-        "response": answer.text,
-        "dont_know": answer.dont_know,
-        "rt_ms": answer.rt_ms,
-        "rt_first_key_ms": answer.rt_first_key_ms,
-        "exposure_measured_ms": round(frames * FRAME_MS, 2) if exposure else None,
-        "frame_interval_ms": round(FRAME_MS, 2),
-        "dropped_frames": dropped,
-        "presented_again": bool(trial["already_presented"]),
-        "client": {"agent": "interpscore simulate"},
-    }
+def how_sure(answer: ObservedAnswer, levels: int, rng: Random) -> int | None:
+    """How sure of an answer someone is, from 1; None where that is not asked."""
+    sure = rng.gauss(0.85 if answer.recognised else 0.25, 0.2)
+    return 1 + round((levels - 1) * min(1.0, max(0.0, sure))) if levels and not answer.dont_know else None
 
 
 def prolific_identity(study: str, seed: int, number: int) -> dict[str, Any]:

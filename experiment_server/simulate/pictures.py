@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import mode
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
+from experiment_server.design.definition import Definition
 from experiment_server.models import Stimulus, Study, StudyCondition
 from experiment_server.models.database import reading
 from stimuli.conditions import Condition
@@ -17,12 +18,21 @@ from stimuli.errors import UserError
 
 @dataclass(frozen=True)
 class Picture:
-    """What one image shows; ``width`` in pixels."""
+    """What one image shows; ``width`` in pixels; ``easy``: a catch picture, which everybody names."""
 
     concept: str
     condition: Condition
     source: str
     width: int
+    easy: bool = False
+
+
+@dataclass(frozen=True)
+class Checks:
+    """The right answers to the questions about the instructions and to the instructed items, by name."""
+
+    comprehension: Mapping[str, str] = field(default_factory=dict)
+    instructed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,7 @@ class StudyPictures:
 
     study: str
     by_sha256: Mapping[str, Picture]
+    checks: Checks = Checks()
 
     @property
     def concepts(self) -> tuple[str, ...]:
@@ -55,24 +66,33 @@ class StudyPictures:
 
 def load_pictures(engine: Engine, study: str) -> StudyPictures:
     """Read a study's pictures from the database. Raises UserError if there is no study of that name."""
+    with reading(engine) as connection:
+        found = _pictures(connection, study)
+        checks = _checks(connection, study) if found else Checks()
+    if not found:
+        raise UserError(f"there is no study {study} in the database; see python manage.py study list")
+    return StudyPictures(study, found, checks)
+
+
+def _pictures(connection: Connection, study: str) -> dict[str, Picture]:
+    columns = (
+        *(Stimulus.image_sha256, Stimulus.concept, Stimulus.source, Stimulus.width, Stimulus.kind),
+        *(StudyCondition.perturbation, StudyCondition.severity),
+    )
     query = (
-        select(
-            Stimulus.image_sha256,
-            Stimulus.concept,
-            Stimulus.source,
-            Stimulus.width,
-            StudyCondition.perturbation,
-            StudyCondition.severity,
-        )
+        select(*columns)
         .join(StudyCondition, Stimulus.condition_id == StudyCondition.id)
         .join(Study, Stimulus.study_id == Study.id)
         .where(Study.name == study)
     )
-    with reading(engine) as connection:
-        found = {
-            sha256: Picture(concept, Condition(perturbation, severity), source, width)
-            for sha256, concept, source, width, perturbation, severity in connection.execute(query)
-        }
-    if not found:
-        raise UserError(f"there is no study {study} in the database; see python manage.py study list")
-    return StudyPictures(study, found)
+    return {
+        sha256: Picture(concept, Condition(perturbation, severity), source, width, kind == "catch")
+        for sha256, concept, source, width, kind, perturbation, severity in connection.execute(query)
+    }
+
+
+def _checks(connection: Connection, study: str) -> Checks:
+    text = connection.execute(select(Study.definition).where(Study.name == study)).scalar_one()
+    definition = Definition.parse(text)
+    items = enumerate(definition.design.instructed, start=1)
+    return Checks(definition.comprehension, {str(number): item.answer for number, item in items})

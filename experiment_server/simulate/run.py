@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from experiment_server.design.observer import Population
@@ -22,7 +24,10 @@ FULL_CODES = ("study_full", "study_closed")
 
 @dataclass(frozen=True)
 class Run:
-    """What to simulate: who, where, how many at a time."""
+    """What to simulate: who, where, how many at a time.
+
+    ``careless``: kind of participant -> how many of them are of that kind; the others are attentive.
+    """
 
     url: str
     pictures: StudyPictures
@@ -30,6 +35,14 @@ class Run:
     participants: int
     seed: int = 0
     concurrency: int = 4
+    careless: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> dict[int, str]:
+        """The kind of each careless participant, by number; the seed draws who they are."""
+        rng = Random(f"{self.seed}/careless")  # noqa: S311 (a simulation)
+        wanted = [kind for kind, number in self.careless.items() for _ in range(number)]
+        return dict(zip(rng.sample(range(self.participants), len(wanted)), wanted, strict=True))
 
 
 class Turnstile:
@@ -63,9 +76,12 @@ def simulate(run: Run) -> Iterator[Visit]:
     """
     ParticipantClient(run.url, run.pictures.study, {}).require_server()
     turnstile = Turnstile()
-    stop = threading.Event()
+    stop, kinds = threading.Event(), run.kinds
     with ThreadPoolExecutor(run.concurrency) as pool:
-        visits = [pool.submit(_visit, run, number, turnstile, stop) for number in range(run.participants)]
+        visits = [
+            pool.submit(_visit, run, number, kinds.get(number, "attentive"), turnstile, stop)
+            for number in range(run.participants)
+        ]
         yield from _as_they_end(visits, stop)
 
 
@@ -79,17 +95,17 @@ def _as_they_end(visits: Sequence[Future[Visit]], stop: threading.Event) -> Iter
             visit.cancel()
 
 
-def _visit(run: Run, number: int, turnstile: Turnstile, stop: threading.Event) -> Visit:
+def _visit(run: Run, number: int, kind: str, turnstile: Turnstile, stop: threading.Event) -> Visit:
     identity = prolific_identity(run.pictures.study, run.seed, number)
     client = ParticipantClient(run.url, run.pictures.study, identity, sleep=_pausing(stop))
-    participant = SimulatedParticipant(number, run.seed, run.pictures, run.population, client)
+    participant = SimulatedParticipant(number, run.seed, run.pictures, run.population, client, kind)
     with client.http:
         try:
             with turnstile.turn(number):
                 state = participant.begin()
             return participant.take_part(state)
         except ApiError as error:
-            return _refused(run, number, error)
+            return _refused(run, number, kind, error)
 
 
 def _pausing(stop: threading.Event) -> Callable[[float], None]:
@@ -101,10 +117,10 @@ def _pausing(stop: threading.Event) -> Callable[[float], None]:
     return pause
 
 
-def _refused(run: Run, number: int, error: ApiError) -> Visit:
+def _refused(run: Run, number: int, kind: str, error: ApiError) -> Visit:
     """A study without free places turns people away; any other refusal ends the run."""
     if error.code in FULL_CODES:
-        return Visit(number, outcome="full")
+        return Visit(number, kind, outcome="full")
     if error.status == 404:
         raise UserError(
             f"the server at {run.url} does not know study {run.pictures.study}; "
@@ -116,7 +132,7 @@ def _refused(run: Run, number: int, error: ApiError) -> Visit:
 
 
 def summarise(visits: Sequence[Visit]) -> dict[str, Any]:
-    """Count the outcomes and responses, and the accuracy in test and catch trials by condition.
+    """Count outcomes, kinds of participants and responses; the accuracy of main trials by condition.
 
     ``correct`` is the share of answers that name the concept by its own name (or choose it);
     ``recognised`` is what the observers truly saw. A condition without answers is not listed.
@@ -133,6 +149,7 @@ def summarise(visits: Sequence[Visit]) -> dict[str, Any]:
         "turned_away": sum(visit.outcome == "full" for visit in visits),
         "reloads": sum(visit.reloads for visit in visits),
         "responses": len(answered),
+        "kinds": dict(sorted(Counter(visit.kind for visit in visits).items())),
         "conditions": {
             condition.key: _accuracy(by_condition[condition]) for condition in sorted(by_condition)
         },

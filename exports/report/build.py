@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,19 @@ from sqlalchemy import Engine
 from experiment_server.services.identities import NO_KEY, Vault
 from exports.activations import Activations
 from exports.attendance import Attendance, attendance
+from exports.exclusions import exclusion_counts
 from exports.pseudonyms import refuse_leak, secrets_of
-from exports.report import sections
+from exports.quality import Quality, study_quality
+from exports.report import looks, sections
 from exports.report.curves import curves, unit_images
 from exports.report.examples import examples
 from exports.report.interpscore import controls_beside, default_scores, is_default, read_controls
+from exports.report.presentation import presentation
+from exports.report.repetition import repetition
 from exports.report.scores import read_results, scores, units_of
 from exports.report.sections import Missing
 from exports.report.wording import in_order, number
+from exports.session_tables import study_sessions
 from exports.stimulus_tables import study_stimuli
 from exports.studies import StudyRecord, load_study
 from exports.trial_tables import study_trials
@@ -53,23 +59,37 @@ class Sources:
 
 
 def write_report(
-    engine: Engine, name: str, out: Path, sources: Sources, *, force: bool = False
+    engine: Engine,
+    name: str,
+    out: Path,
+    sources: Sources,
+    *,
+    now: datetime | None = None,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Write a study's report as one HTML file, whole or not at all, and return a summary.
 
-    The same database and files give the same bytes. Raises UserError if there is no such study, a file is
+    What the study's rules exclude is recorded first, as of ``now`` (the machine's clock if None). From then
+    on the same database and files give the same bytes. Raises UserError if there is no such study, a file is
     not what it should be, ``out`` exists and not ``force``, or a participant's identifier would leave.
     """
     if out.suffix != ".html":
         raise UserError(f"the report is one HTML file; name {out.name} with the ending .html")
     study = load_study(engine, name)
     with replacing(out, force=force) as temporary:
-        content = gather(engine, study, sources)
+        content = gather(engine, study, sources, now)
         page = render(content)
         refuse_leak([(out.name, page.encode())], secrets_of(engine, study.id, sources.vault))
         temporary.write_text(page, encoding="utf-8")
     missing = {key: value.reason for key, value in content.items() if isinstance(value, Missing)}
-    return {"study": name, "out": str(out), "bytes": len(page.encode()), "missing": missing}
+    return {
+        "study": name,
+        "out": str(out),
+        "bytes": len(page.encode()),
+        "rehearsal": study.rehearsal,
+        **content["counts"],
+        "missing": missing,
+    }
 
 
 def render(content: Mapping[str, Any]) -> str:
@@ -86,9 +106,13 @@ def render(content: Mapping[str, Any]) -> str:
     return environment.get_template("template.html").render(style=style, **content)
 
 
-def gather(engine: Engine, study: StudyRecord, sources: Sources) -> dict[str, Any]:
+def gather(
+    engine: Engine, study: StudyRecord, sources: Sources, now: datetime | None = None
+) -> dict[str, Any]:
     """All that the template shows."""
-    trials = study_trials(engine, study.name, sources.vault)
+    trials = study_trials(engine, study.name, sources.vault, now=now)
+    sessions = study_sessions(engine, study, trials, sources.vault)
+    quality = study_quality(engine, study.id)
     who = attendance(engine, study.id)
     stimuli = study_stimuli(engine, study, sources.manifest)
     found = sections.accuracy(trials, study)
@@ -103,7 +127,8 @@ def gather(engine: Engine, study: StudyRecord, sources: Sources) -> dict[str, An
         "study": study,
         "title": study.title,
         "weights": _weights(sources, scored),
-        "summary": f"{sections.summary(study, who, found, _weights_sentence(sources))} {sentence}".strip(),
+        "summary": f"{_summary(study, who, found, sources, quality)} {sentence}".strip(),
+        "counts": exclusion_counts(trials),
         "simulated": who.simulated,
         "answering": who.answering,
         "facts": sections.run_facts(study, who),
@@ -112,8 +137,12 @@ def gather(engine: Engine, study: StudyRecord, sources: Sources) -> dict[str, An
         "tiles": sections.people_tiles(who),
         "outcomes": sections.outcome_rows(who),
         "people": sections.people_facts(who, trials),
+        "flags": looks.flag_rows(quality.assessed),
+        "exclusions": looks.exclusions(study, quality.exclusions, quality.assessed),
+        "catch": looks.catch(trials, quality.catch_pictures),
+        "presentation": presentation(study, trials, sessions),
         "accuracy": found,
-        "catch": sections.catch(trials),
+        "repetition": repetition(trials),
         "curves": _curves(trials, study, stimuli, sources, units, no_units),
         "chance": _chance(study),
         "unit_missing": no_units,
@@ -173,8 +202,17 @@ def _no_units(sources: Sources, units: Mapping[str, int]) -> Missing | None:
 
 def _chance(study: StudyRecord) -> float | None:
     """Accuracy of guessing among the alternatives; None where answers are typed."""
-    offered = study.frozen.design.alternatives
-    return 1 / len(offered) if offered else None
+    return 1 / study.offered if study.offered else None
+
+
+def _summary(
+    study: StudyRecord,
+    who: Attendance,
+    found: dict[str, Any] | Missing,
+    sources: Sources,
+    quality: Quality,
+) -> str:
+    return sections.summary(study, who, found, _weights_sentence(sources), len(quality.exclusions))
 
 
 def _curves(

@@ -10,7 +10,7 @@ import pandas as pd
 from exports.activations import Activations, read_units
 from exports.figures.curves import Point, Tick, curve
 from exports.figures.style import PEOPLE, UNIT, data_uri
-from exports.report.sections import Missing, keyed
+from exports.report.sections import NOTHING_COUNTS, Missing, keyed
 from exports.report.wording import REASONS, family, in_order, severity, share, span
 from exports.studies import ConditionRecord
 from scoring.accuracy import accuracy_table, experiment_trials
@@ -35,7 +35,7 @@ def curves(
     """
     kept = keyed(experiment_trials(trials))
     if kept.empty:
-        return Missing("nobody has answered a test trial yet")
+        return Missing(NOTHING_COUNTS)
     table = accuracy_table(kept, ["concept", "condition"]).rename(columns={"mean": "value"})
     shown = in_order(conditions)
     return [

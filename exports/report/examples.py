@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from exports.figures.style import data_uri
-from exports.report.sections import Missing
+from exports.report.sections import NOTHING_COUNTS, Missing
 from exports.report.wording import in_order, label
 from exports.studies import ConditionRecord
 from scoring.accuracy import experiment_trials
@@ -37,7 +37,7 @@ def examples(
     ]
     found = [strip for strip in strips if strip["pictures"]]
     if not strips:
-        return Missing("nobody has answered a test trial yet")
+        return Missing(NOTHING_COUNTS)
     return found or Missing(f"the pictures are not in {images.name}/ of the data directory")
 
 

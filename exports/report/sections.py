@@ -28,7 +28,7 @@ from exports.report.wording import (
     span,
 )
 from exports.studies import ConditionRecord, StudyRecord, condition_key
-from scoring.accuracy import accuracy_table, experiment_trials, two_way_mean_interval
+from scoring.accuracy import accuracy_table, experiment_trials
 from stimuli.conditions import CLEAN
 
 OUTCOMES = {
@@ -44,6 +44,10 @@ STATES = {
     "timed_out": "timed out",
     "abandoned": "given back when the participant left",
 }
+
+
+#: why there is nothing to estimate from
+NOTHING_COUNTS = "no answer counts yet: nobody has answered a test trial, or all who did are excluded"
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,8 @@ def run_facts(study: StudyRecord, who: Attendance) -> list[tuple[str, str]]:
         ("Concepts", f"{len(file['concepts'])}: {', '.join(file['concepts'])}"),
         ("Each participant", _trials(file)),
         ("A trial", _presentation(shown)),
-        ("Response", _response(form, file.get("alternatives", ()))),
+        ("Response", _response(form, study.offered)),
+        ("Language", file.get("language", "en")),
         ("Places", number(study.places)),
     ]
 
@@ -86,9 +91,11 @@ def _period(who: Attendance) -> str:
 
 
 def _trials(file: Mapping[str, Any]) -> str:
+    rounds = file["practice"].get("rounds", 1)
+    practice = counted(file["practice"]["trials"], "practice trial")
     parts = [
         counted(file["trials"]["test"], "test trial"),
-        counted(file["practice"]["trials"], "practice trial"),
+        practice if rounds == 1 else f"{practice} in each of at most {rounds} rounds",
         counted(file["catch"]["trials"], "catch trial"),
     ]
     return f"{listed(parts)}; no picture twice"
@@ -102,11 +109,13 @@ def _presentation(shown: Mapping[str, Any]) -> str:
     return f"fixation {shown['fixation_ms']} ms, {picture}{mask}"
 
 
-def _response(form: Mapping[str, Any], alternatives: Sequence[str]) -> str:
-    dont_know = ", “I don't know” allowed" if form["dont_know"] else ""
+def _response(form: Mapping[str, Any], offered: int) -> str:
+    also = ", “I don't know” allowed" if form["dont_know"] else ""
+    if form.get("confidence"):
+        also += f"; then how sure, in {form['confidence']} levels"
     if form["form"] == "free_text":
-        return f"free text of at most {counted(form['max_words'], 'word')}{dont_know}"
-    return f"a choice of {len(alternatives)}{dont_know}"
+        return f"free text of at most {counted(form['max_words'], 'word')}{also}"
+    return f"a choice of {offered}{also}"
 
 
 def condition_rows(conditions: Sequence[ConditionRecord]) -> list[dict[str, str]]:
@@ -163,7 +172,6 @@ def people_facts(who: Attendance, trials: pd.DataFrame) -> list[tuple[str, str]]
             "“I don't know”",
             f"{number(who.dont_know)} of {counted(who.responses, 'response')}",
         ),
-        ("Picture shown again after a reload", counted(who.presented_again, "response")),
     ]
     if who.minutes:
         facts.append(
@@ -174,28 +182,17 @@ def people_facts(who: Attendance, trials: pd.DataFrame) -> list[tuple[str, str]]
 
 def _times(trials: pd.DataFrame) -> list[tuple[str, str]]:
     times = trials["rt_ms"].dropna().astype(float)
-    measured = trials["exposure_measured_ms"].dropna().astype(float)
-    facts = []
-    if len(times):
-        low, middle, high = times.quantile([0.1, 0.5, 0.9])
-        facts.append(
-            ("Response time in test trials", f"median {middle:.0f} ms (10% {low:.0f}, 90% {high:.0f})")
-        )
-    if len(measured):
-        facts.append(
-            (
-                "Measured exposure",
-                f"median {measured.median():.0f} ms in {counted(len(measured), 'test trial')}",
-            )
-        )
-    return facts
+    if times.empty:
+        return []
+    low, middle, high = times.quantile([0.1, 0.5, 0.9])
+    return [("Response time in test trials", f"median {middle:.0f} ms (10% {low:.0f}, 90% {high:.0f})")]
 
 
 def accuracy(trials: pd.DataFrame, study: StudyRecord) -> dict[str, Any] | Missing:
     """Accuracy by concept and condition, with a row over the concepts and one for the exact name."""
     kept = keyed(experiment_trials(trials))
     if kept.empty:
-        return Missing("nobody has answered a test trial yet")
+        return Missing(NOTHING_COUNTS)
     conditions = in_order(study.conditions)
     cells = _cells(accuracy_table(kept, ["concept", "condition"]), ["concept", "condition"])
     overall = _cells(accuracy_table(kept, ["condition"]), ["condition"])
@@ -239,29 +236,10 @@ def _cell(row: Mapping[Any, Any]) -> Cell:
     return Cell(share(row["mean"]), span(row["low"], row["high"]), f"n {row['n']}", tint, note)
 
 
-def catch(trials: pd.DataFrame) -> dict[str, Any] | Missing:
-    """How the catch trials went: over all, and how many participants missed how many."""
-    rows = trials[trials["trial_category"].eq("catch").fillna(False).astype(bool)]
-    if rows.empty:
-        return Missing("the study has no catch trials, or nobody has answered one")
-    interval = two_way_mean_interval(rows["soft_correct"], rows["participant"], rows["source"])
-    wrong = (1 - rows["soft_correct"].astype(float)).groupby(rows["participant"]).sum()
-    return {
-        "mean": share(interval.mean),
-        "span": span(interval.low, interval.high),
-        "reason": REASONS.get(interval.reason, interval.reason),
-        "n": number(len(rows)),
-        "participants": number(len(wrong)),
-        "misses": [
-            (f"{missed}", number(count))
-            for missed, count in wrong.round().astype(int).value_counts().sort_index().items()
-        ],
-        "concepts": ", ".join(sorted(rows["concept"].unique())),
-    }
-
-
-def summary(study: StudyRecord, who: Attendance, found: dict[str, Any] | Missing, weights: str) -> str:
-    """The report in one paragraph."""
+def summary(
+    study: StudyRecord, who: Attendance, found: dict[str, Any] | Missing, weights: str, excluded: int
+) -> str:
+    """The report in one paragraph; ``excluded`` participants are."""
     people = "simulated participants" if all_simulated(who) else "participants"
     completed = number(who.by_outcome.get("completed", 0))
     start = (
@@ -269,6 +247,9 @@ def summary(study: StudyRecord, who: Attendance, found: dict[str, Any] | Missing
         f"{counted(who.responses, 'response')} to pictures of {len(study.file['concepts'])} concepts in "
         f"{counted(len(study.conditions), 'condition')}."
     )
+    if excluded:
+        are = "participant is" if excluded == 1 else "participants are"
+        start += f" {number(excluded)} {are} excluded from what follows."
     if isinstance(found, Missing):
         return start
     return f"{start} {_best_and_worst(found)} {weights}".strip()

@@ -42,6 +42,19 @@ REASONS = {
     "no_control_channels": "there are no other channels to compare with",
     "not_drawn": "nothing was drawn (--resamples 0)",
     "no_labelled_unit_of_another_concept": "no unit of another concept was scored",
+    "no_concept_came_twice": "no participant was shown a concept twice",
+    "fewer_than_2_participants_had_a_concept_twice": "fewer than 2 participants were shown a concept twice",
+    "later_pictures_of_a_concept_never_came_before_first_ones": (
+        "later pictures of a concept came only after the first pictures of all concepts, so that repetition "
+        "cannot be told from practice"
+    ),
+    "repetition_follows_from_what_was_shown_and_when": (
+        "first and later pictures differ in what they show, or in their place in the session, so much that "
+        "repetition cannot be told from these"
+    ),
+    "all_answers_of_a_concept_and_condition_scored_the_same": (
+        "all answers to a concept in a condition scored the same"
+    ),
 }
 
 
@@ -61,6 +74,25 @@ def share(value: float, digits: int = 2) -> str:
 def span(low: float, high: float, digits: int = 2) -> str:
     """Write an interval: ``.70–.92``; empty where there is none."""
     return "" if math.isnan(low) or math.isnan(high) else f"{share(low, digits)}–{share(high, digits)}"
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Write a difference with its sign: ``+.05``, ``−.12``, ``0``; a dash where there is none.
+
+    >>> signed(0.05), signed(-0.123), signed(0.001), signed(float("nan"))
+    ('+.05', '−.12', '0', '–')
+    """
+    if math.isnan(value):
+        return "–"
+    size = f"{abs(value):.{digits}f}"
+    if float(size) == 0:
+        return "0"
+    return ("+" if value > 0 else "−") + size.removeprefix("0")
+
+
+def signed_span(low: float, high: float, digits: int = 2) -> str:
+    """Write the interval of a difference: ``−.02 to +.11``; empty where there is none."""
+    return "" if math.isnan(low) or math.isnan(high) else f"{signed(low, digits)} to {signed(high, digits)}"
 
 
 def number(value: float) -> str:
@@ -86,9 +118,9 @@ def duration(minutes: float) -> str:
     return f"{60 * minutes:.0f} s" if minutes < 1 else f"{minutes:.1f} min"
 
 
-def listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str], last: str = "and") -> str:
     """Write words as a list: ``a, b and c``."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def moment(when: datetime | None) -> str:

@@ -58,10 +58,12 @@ def finished_study(
     participants: int = 8,
     seed: int = 0,
     form: str = "free_text",
+    flags: Sequence[str] = (),
 ) -> FinishedStudy:
-    """Make a study of some concepts, each shown once to each participant in one of its conditions.
+    """Make a study of some concepts, each source shown once to each participant in one of its conditions.
 
     With ``form="alternatives"``, what was typed is replaced by the right alternative or by ``rocket``.
+    ``flags`` are those that exclude; number 4 names no catch picture.
     """
     rng = np.random.default_rng(seed)
     settings = Settings(data_dir=folder / "data")
@@ -79,7 +81,7 @@ def finished_study(
     upgrade(engine)
     secrets = [hashlib.sha256(f"secret {n}".encode()).hexdigest()[:24] for n in range(3 * participants)]
     with OrmSession(engine) as session:
-        study = _study(session, rows, definition(rows, concepts, form))
+        study = _study(session, rows, definition(rows, concepts, form, flags))
         for number in range(participants):
             _participant(session, study, number, secrets[3 * number : 3 * number + 3], rng)
         if form == "alternatives":
@@ -141,7 +143,12 @@ def picture(concept: str, number: int, condition: Condition) -> NDArray[np.uint8
     return np.asarray(np.clip(pixels, 0, 255), dtype=np.uint8)
 
 
-def definition(rows: Sequence[Stimulus], concepts: Sequence[str], form: str = "free_text") -> str:
+def definition(
+    rows: Sequence[Stimulus],
+    concepts: Sequence[str],
+    form: str = "free_text",
+    flags: Sequence[str] = (),
+) -> str:
     """The frozen definition, in the form of ``design.freeze``."""
     credits = sorted({(row.credit, row.credit_url, row.licence) for row in rows})
     return canonical(
@@ -163,7 +170,13 @@ def definition(rows: Sequence[Stimulus], concepts: Sequence[str], form: str = "f
                     }
                     for key in CONDITIONS
                 ],
-                "response": {"form": form, "max_words": 3, "alternatives": [], "dont_know": True},
+                "response": {
+                    "form": form,
+                    "max_words": 3,
+                    "alternatives": [],
+                    "dont_know": True,
+                    "confidence": 4,
+                },
                 "trials": {"test": 3 * len(concepts)},
                 "practice": {"concepts": ["cat"], "trials": 1},
                 "catch": {"concepts": ["rocket"], "trials": 1},
@@ -180,6 +193,17 @@ def definition(rows: Sequence[Stimulus], concepts: Sequence[str], form: str = "f
                     "withdrawn": "SECRETSTOP",
                 },
                 "session": {"minutes": 60},
+                "language": "it",
+                "calibration": {"card": True, "distance": True},
+                "comprehension": {
+                    "question": [{"text": "What will you do?", "options": ["name", "draw"], "answer": "name"}]
+                },
+                "instructed": [{"text": "Please type the word green.", "answer": "green"}],
+                "questionnaire": {
+                    "ask": ["device", "country"],
+                    "question": [{"name": "remarks", "text": "Anything else?"}],
+                },
+                "exclusion": {"flags": list(flags)},
             },
             "stimuli": [],
             "masks": ["0" * 64],
@@ -287,6 +311,36 @@ def _participant(
     if sitting.consented_at:
         answered = {0: 5, 2: 3}.get(number, 10**6)
         _trials(session, study, sitting, answered, secrets[0], rng)
+    if outcome == "completed":
+        session.add_all(_records(sitting, number, secrets[0]))
+
+
+def _records(sitting: models.Session, number: int, pid: str) -> list[models.Record]:
+    """What a participant was asked beside the trials. Number 3 types an ID; 4 fails the checks once."""
+    device = "phone" if number % 2 else "computer"
+    country = f"Italy {pid}" if number == 3 else None
+    answers = {"device": device, "country": country, "remarks": " =1+1 "}
+    found: list[tuple[str, str, dict[str, Any]]] = [
+        ("warning", "", {"read_ms": 2100}),
+        ("calibration", "", {"device_px_per_mm": 3.78, "distance_mm": None if number % 2 else 551.26}),
+        ("comprehension", "1", {"answers": {"1": "name"}, "wrong": [], "passed": True}),
+        ("instructed", "1", {"response": "banana" if number == 4 else "green", "rt_ms": 2500}),
+        ("questionnaire", "", {"answers": answers}),
+    ]
+    if number == 4:
+        failed = {"answers": {"1": "draw"}, "wrong": ["1"], "passed": False}
+        found[2:3] = [("comprehension", "1", failed), ("comprehension", "2", found[2][2])]
+    return [
+        models.Record(
+            session_id=sitting.id,
+            record_uuid=f"{sitting.id}-{place:03d}",
+            kind=kind,
+            name=name,
+            data=data,
+            received_at=sitting.created_at,
+        )
+        for place, (kind, name, data) in enumerate(found)
+    ]
 
 
 def _trials(
@@ -336,6 +390,11 @@ def _response(
 ) -> models.Response:
     clean = session.get_one(models.StudyCondition, stimulus.condition_id).perturbation == "clean"
     text, dont_know = _answer(stimulus.concept, trial.trial_index, clean, pid, rng)
+    number, index = int(sitting.id[-4:]), trial.trial_index
+    if number == 4 and stimulus.kind == "catch":
+        text = "banana"
+    exposure = 500.1 if index % 3 else None
+    onset = 9000.0 + 6000 * index
     return models.Response(
         trial_id=trial.id,
         session_id=sitting.id,
@@ -343,11 +402,16 @@ def _response(
         response=text,
         dont_know=dont_know,
         rt_ms=float(rng.integers(700, 4000)),
-        rt_first_key_ms=None,
-        exposure_measured_ms=500.1 if trial.trial_index % 3 else None,
-        frame_interval_ms=16.7,
-        dropped_frames=0,
+        rt_first_key_ms=None if dont_know else 650.0,
+        exposure_measured_ms=533.4 if index == 4 else exposure,
+        frame_interval_ms=8.333 if number % 2 else 16.667,
+        dropped_frames=2 if index == 4 else 0,
         presented_again=False,
+        onset_ms=onset if exposure else None,
+        offset_ms=onset + exposure if exposure else None,
+        exposure_frames=(64 if number % 2 else 32) if index == 4 else (60 if number % 2 else 30),
+        timing_flags=("dropped long" if index == 4 else "") if exposure else None,
+        confidence=None if dont_know else 1 + index % 4,
         received_at=sitting.created_at + timedelta(seconds=40 + 10 * trial.trial_index),
         client=_client(pid),
     )
@@ -364,7 +428,8 @@ def _choose(session: OrmSession, rng: np.random.Generator) -> None:
 
 def _client(pid: str) -> dict[str, Any]:
     """What a browser says; with the page's address, which carries the identifier, as a trap."""
-    return {"agent": "interpscore simulate", "page": f"/s/shapes?PROLIFIC_PID={pid}"}
+    page = f"/s/shapes?PROLIFIC_PID={pid}"
+    return {"agent": "interpscore simulate", "page": page, "picture_degrees": 8.04}
 
 
 def _answer(concept: str, index: int, clean: bool, pid: str, rng: np.random.Generator) -> tuple[str, bool]:

@@ -238,8 +238,8 @@ def is_harmless(case: Case[Any]) -> bool:
 def is_unsayable(body: Any) -> bool:
     """Whether a body breaks a rule that no JSON schema states.
 
-    NUL, or much, inside ``client``, ``data`` or ``answers``; confidence in a study that does not ask for it; and 2.0 is an
-    integer to JSON Schema, but not to the server.
+    NUL, or much, inside ``client``, ``data`` or ``answers``; confidence in a study that does not
+    ask for it; and 2.0 is an integer to JSON Schema, but not to the server.
     """
     if not isinstance(body, dict):
         return False

@@ -3,8 +3,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,9 @@ from experiment_server.design.definition import Definition
 from exports.activations import Activations, add_activations
 from exports.datasets import export_study
 from exports.spreadsheets import unescape_formulas
-from exports.trial_tables import image_hashes, study_roles, study_trials
-from scoring.trial_table import COLUMNS, NAMES, read_trials
+from exports.trial_tables import EXPORTED, image_hashes, study_roles, study_trials
+from scoring.counted_rows import counted_rows
+from scoring.trial_table import COLUMNS, OPTIONAL, read_trials
 from stimuli.errors import UserError
 from stimuli.manifest import COLUMNS as MANIFEST_COLUMNS
 from tests.functional.finished_study import FinishedStudy, finished_study
@@ -56,9 +58,9 @@ class Store:
 
 def test_trial_table_has_the_contracts_columns_and_one_row_per_answer(study: FinishedStudy) -> None:
     trials = study_trials(study.engine, study.name)
-    assert tuple(trials.columns) == NAMES
-    assert {name: str(trials[name].dtype) for name in NAMES} == {
-        column.name: column.dtype for column in COLUMNS
+    assert tuple(trials.columns) == EXPORTED
+    assert {name: str(trials[name].dtype) for name in EXPORTED} == {
+        column.name: column.dtype for column in (*COLUMNS, *OPTIONAL)
     }
     # 8 came: one refused; of 14 trials one answered 5, one 3, five all
     assert len(trials) == 5 + 3 + 5 * 14
@@ -149,6 +151,146 @@ def test_a_word_in_the_place_of_a_prolific_id_stays_an_answer(tmp_path: Path) ->
     assert summary["counts"]["trials"] == len(trials)
 
 
+def one_trial(trials: pd.DataFrame, session: str, index: int) -> dict[str, Any]:
+    rows = trials[(trials["session"] == session) & (trials["trial_index"] == index)]
+    return {str(name): value for name, value in rows.iloc[0].items()}
+
+
+def test_what_the_browser_measured_is_beside_each_answer(study: FinishedStudy) -> None:
+    trials = study_trials(study.engine, study.name)
+    trial = one_trial(trials, "P-00000003-1", 4)
+    assert trial["refresh_hz"] == 120.005
+    assert (trial["exposure_frames"], trial["dropped_frames"]) == (64, 2)
+    assert trial["timing_flags"] == "dropped long"
+    assert trial["offset_ms"] == trial["onset_ms"] + 500.1
+    assert trial["confidence"] == 1
+    # nothing wrong is told from not measured, in a CSV too
+    assert one_trial(trials, "P-00000003-1", 5)["timing_flags"] == "none"
+    assert one_trial(trials, "P-00000003-1", 6)["timing_flags"] is pd.NA
+    assert trials.loc[trials["response"].isna(), "confidence"].isna().all()
+
+
+def test_repetitions_of_a_concept_are_counted_in_the_order_of_the_answers(study: FinishedStudy) -> None:
+    trials = study_trials(study.engine, study.name)
+    assert trials.loc[trials["trial_category"] == "practice", "concept_repetition"].isna().all()
+    main = trials[trials["trial_category"] != "practice"].sort_values("trial_index")
+    counted = main.groupby(["session", "concept"])["concept_repetition"].agg(list)
+    assert [sorted(one) for one in counted] == [list(range(1, len(one) + 1)) for one in counted]
+    assert all(one == sorted(one) for one in counted)
+    assert main["concept_repetition"].max() == 4
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> FinishedStudy:
+    """Number 4 fails the catch trial and the instructed item; number 3 happens to miss the former."""
+    return finished_study(tmp_path_factory.mktemp("strict"), flags=("catch", "instructed"))
+
+
+@pytest.fixture(scope="module")
+def strict_dataset(strict: FinishedStudy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out") / "strict"
+    export_study(strict.engine, strict.name, out, now=NOW)
+    return out
+
+
+def test_frozen_rules_are_recorded_before_anything_leaves(
+    strict: FinishedStudy, strict_dataset: Path
+) -> None:
+    trials = read_trials(strict_dataset / "trials.csv")
+    excluded = trials[trials["excluded"].fillna(False)]
+    assert excluded.groupby("participant")["exclusion_rule"].unique().map(list).to_dict() == {
+        "P-00000003": ["catch-1"],
+        "P-00000004": ["catch-1; instructed-1"],
+    }
+    assert not set(counted_rows(trials, "it")["participant"]) & set(excluded["participant"])
+    with strict.engine.connect() as connection:
+        on_record = connection.execute(select(models.Exclusion.rule, models.Exclusion.decided_at)).all()
+    assert sorted(on_record) == [("catch", NOW), ("catch", NOW), ("instructed", NOW)]
+
+
+def test_exclusions_are_counted(strict_dataset: Path) -> None:
+    summary = json.loads((strict_dataset / "export.json").read_text(encoding="utf-8"))
+    assert summary["counts"]["excluded_sessions"] == 2
+    assert summary["counts"]["excluded_sessions_by_rule"] == {"catch-1": 2, "instructed-1": 1}
+    text = (strict_dataset / "README.md").read_text(encoding="utf-8")
+    assert "Here 2 sessions are excluded (catch-1: 2, instructed-1: 1)." in text
+    assert "no exclusion touched anybody's pay" in text
+
+
+def test_what_was_recorded_first_stands(strict: FinishedStudy, strict_dataset: Path, tmp_path: Path) -> None:
+    later = NOW + timedelta(days=3)
+    export_study(strict.engine, strict.name, tmp_path / "again", now=later)
+    with strict.engine.connect() as connection:
+        assert set(connection.scalars(select(models.Exclusion.decided_at))) == {NOW}
+    for name in ("trials.csv", "sessions.csv", "codebook.md"):
+        assert (tmp_path / "again" / name).read_bytes() == (strict_dataset / name).read_bytes()
+
+
+def session_row(dataset: Path, session: str) -> dict[str, Any]:
+    rows = pd.read_csv(dataset / "sessions.csv").to_dict("records")
+    return {str(name): value for row in rows if row["session"] == session for name, value in row.items()}
+
+
+def test_sessions_have_a_row_each(strict_dataset: Path) -> None:
+    sessions = pd.read_csv(strict_dataset / "sessions.csv", index_col="session")
+    trials = read_trials(strict_dataset / "trials.csv")
+    assert sessions["answered"].to_dict() == trials.groupby("session").size().to_dict()
+    assert sessions["outcome"].tolist() == ["withdrawn", "going_on", *["completed"] * 5]
+    row = session_row(strict_dataset, "P-00000004-1")
+    expected = {
+        **{"language": "it", "minutes": 9.5, "practice_rounds": 1, "simulated": True},
+        **{"comprehension_passed": True, "comprehension_attempts": 2},
+        **{"device_px_per_mm": 3.78, "distance_mm": 551.3, "picture_degrees": 8.04, "refresh_hz": 59.999},
+        # timing was measured in trials 1, 2, 4, 5, 7, 8, 10, 11 and 13, and one of them went wrong
+        "timing_flagged": 0.1111,
+        **{"flag_catch": True, "flag_instructed": True, "instructed_1": False},
+        **{"excluded": True, "exclusion_rule": "catch-1; instructed-1"},
+    }
+    assert {name: row[name] for name in expected} == expected
+    assert json.loads(row["evidence_catch"]) == {"right": 0, "of": 1, "needed": 1}
+    other = session_row(strict_dataset, "P-00000005-1")
+    assert (other["flag_catch"], other["excluded"]) == (False, False)
+
+
+def test_not_said_is_told_from_not_asked(strict_dataset: Path) -> None:
+    given = session_row(strict_dataset, "P-00000005-1")
+    assert given["questionnaire"] is True
+    assert pd.isna(given["q_country"])
+    assert given["q_device"] == "phone"
+    assert given["q_remarks"] == "'=1+1"
+    left = session_row(strict_dataset, "P-00000000-1")
+    assert left["questionnaire"] is False
+    assert pd.isna(left["q_device"])
+
+
+def test_an_identifier_in_the_questionnaire_does_not_leave(
+    strict: FinishedStudy, strict_dataset: Path
+) -> None:
+    text = (strict_dataset / "sessions.csv").read_text(encoding="utf-8")
+    assert "Italy [removed]" in text
+    assert not [secret for secret in strict.secrets if secret in text.lower()]
+
+
+def test_when_somebody_took_part_does_not_leave(strict_dataset: Path) -> None:
+    for name in ("sessions.csv", "trials.csv"):
+        assert "2026-" not in (strict_dataset / name).read_text(encoding="utf-8")
+
+
+def test_a_rehearsal_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = finished_study(tmp_path / "study", participants=4)
+    with OrmSession(study.engine) as session:
+        session.execute(update(models.Study).values(rehearsal=True))
+        session.commit()
+    monkeypatch.setenv("INTERPSCORE_DATA_DIR", str(study.settings.data_dir))
+    out = tmp_path / "out"
+    done = CliRunner().invoke(export, ["shapes", "--out", str(out)])
+    assert done.output.endswith("; no session is excluded; it was a rehearsal: no data\n")
+    assert json.loads((out / "export.json").read_text(encoding="utf-8"))["rehearsal"] is True
+    assert "**The study was open as a rehearsal: these are no data.**" in (out / "README.md").read_text(
+        encoding="utf-8"
+    )
+
+
 def test_roles_are_those_of_the_study(study: FinishedStudy) -> None:
     assert study_roles(study.engine, study.name) == {1: "invariant", 3: "adversarial", 5: "clean"}
 
@@ -163,7 +305,7 @@ def test_activations_are_joined_by_image(study: FinishedStudy) -> None:
     trials = study_trials(study.engine, study.name)
     hashes = image_hashes(study.engine, study.name)
     joined = add_activations(trials, Store(), None, None, [2, 0], hashes)
-    assert list(joined.columns) == [*NAMES, "activation_0", "activation_2"]
+    assert list(joined.columns) == [*EXPORTED, "activation_0", "activation_2"]
     expected = [int(hashes[stimulus][2], 16) for stimulus in trials["stimulus"]]
     assert joined["activation_2"].tolist() == expected
     with pytest.raises(UserError) as error:
@@ -211,14 +353,21 @@ def test_stimuli_carry_measures_and_credits_and_no_path(dataset: Path, study: Fi
 def test_codebook_describes_every_column(dataset: Path) -> None:
     codebook = json.loads((dataset / "codebook.json").read_text(encoding="utf-8"))
     trials = {column["name"]: column for column in codebook["tables"]["trials"]}
-    assert tuple(trials) == NAMES
+    assert tuple(trials) == EXPORTED
     assert trials["level"]["levels"] == [1, 3, 5]
     assert trials["rt_ms"]["unit"] == "ms"
     assert trials["soft_correct"]["range"] == [0, 1]
     assert trials["response"]["levels"] is None
     assert trials["exposure_measured_ms"]["n_missing"] > 0
     text = (dataset / "codebook.md").read_text(encoding="utf-8")
-    assert all(f"| `{name}` |" in text for name in NAMES)
+    sessions = pd.read_csv(dataset / "sessions.csv")
+    assert all(f"| `{name}` |" in text for name in (*EXPORTED, *sessions.columns))
+    described = {column["name"]: column for column in codebook["tables"]["sessions.csv"]}
+    assert list(described) == list(sessions.columns)
+    assert described["distance_mm"]["unit"] == "mm"
+    assert described["q_country"]["levels"] is None
+    assert described["evidence_repeated"]["levels"] is None
+    assert described["flag_catch"]["levels"] == [False, True]
 
 
 def test_summary_counts_and_checksums(dataset: Path) -> None:
@@ -232,6 +381,9 @@ def test_summary_counts_and_checksums(dataset: Path) -> None:
         "participants_with_trials": 7,
         "simulated_participants": 7,
         "sessions_by_outcome": {"completed": 5, "going_on": 1, "no_consent": 1, "withdrawn": 1},
+        "sessions_with_trials": 7,
+        "excluded_sessions": 0,
+        "excluded_sessions_by_rule": {},
         "trials": 78,
         "trials_by_category": {"catch": 5, "experiment": 66, "practice": 7},
         "unanswered": {"abandoned": 9, "assigned": 11},
@@ -314,7 +466,7 @@ def test_command(study: FinishedStudy, tmp_path: Path, monkeypatch: pytest.Monke
     out = tmp_path / "dataset"
     done = CliRunner().invoke(export, ["shapes", "--out", str(out)])
     assert done.exit_code == 0, done.output
-    assert done.output == f"78 trials of 7 participants are in {out}\n"
+    assert done.output == f"78 trials of 7 participants are in {out}; no session is excluded\n"
     done = CliRunner().invoke(export, ["shapes", "--out", str(out), "--force", "--json"])
     assert json.loads(done.output)["counts"]["trials"] == 78
 

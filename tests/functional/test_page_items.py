@@ -177,6 +177,7 @@ def test_a_uuid_belongs_to_one_record(whole: Here, someone: Participant) -> None
         ({"device_px_per_mm": 4.5, "distance_mm": 9e9}, {"device_px_per_mm": 4.5, "distance_mm": None}),
         ({"device_px_per_mm": "wide"}, None),
         ({"device_px_per_mm": True}, None),
+        ({"device_px_per_mm": 10**400}, None),
         ({}, None),
     ],
 )

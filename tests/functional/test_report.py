@@ -4,6 +4,7 @@ import base64
 import math
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,17 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session as OrmSession
 
 from commands.report import report
 from experiment_server import models
 from exports.activations import Activations
 from exports.report.build import Sources, write_report
+from exports.report.repetition import in_words
 from exports.report.scores import read_results, units_of
-from exports.report.wording import share, span
+from exports.report.wording import share, signed, signed_span, span
+from exports.trial_tables import study_trials
 from scoring.accuracy import accuracy_table
 from scoring.cells import cells_of
 from scoring.effects import Settings as ScoreSettings
@@ -29,8 +32,11 @@ from scoring.interpscore import score_cells
 from scoring.labels import Labels
 from scoring.neuron_map import Pair
 from scoring.published.interpscore import RESULT_COLUMNS
+from scoring.repetition import Effect, repetition
 from stimuli.errors import UserError
 from tests.functional.finished_study import FinishedStudy, finished_study
+
+NOW = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +149,7 @@ def test_one_file_that_refers_to_nothing_outside(html: str) -> None:
 def test_every_section_is_there_and_in_the_contents(html: str) -> None:
     page = Page(html)
     links = [address[1:] for address in page.addresses if address.startswith("#")]
-    assert len(links) == 9
+    assert len(links) == 10
     assert all(f'<section id="{link}">' in html for link in links)
     for words in (
         "Every participant who answered was simulated: these are no human data.",
@@ -161,9 +167,88 @@ def test_every_section_is_there_and_in_the_contents(html: str) -> None:
         assert words in page.text, words
 
 
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """The report of a study that excludes: numbers 3 and 4 of 7 who answered."""
+    folder = tmp_path_factory.mktemp("strict")
+    study = finished_study(folder / "study", flags=("catch", "instructed"))
+    summary = write_report(
+        study.engine, study.name, folder / "report.html", Sources(study.settings.images_dir), now=NOW
+    )
+    assert summary["excluded_sessions_by_rule"] == {"catch-1": 2, "instructed-1": 1}
+    return Page((folder / "report.html").read_text(encoding="utf-8"))
+
+
+def test_who_is_excluded_and_why_is_said(strict: Page) -> None:
+    for words in (
+        "2 participants are excluded from what follows.",
+        "Named fewer catch pictures than the study asks for catch-1 2 the study's file, before the data "
+        "2026-03-05 12:00 UTC",
+        "Did as told in fewer instructed items than the study asks for instructed-1 1",
+        "2 of 7 participants with answers are excluded",
+        "excludes who completes with the flag “catch” or “instructed”",
+        "Exclusions do not touch pay",
+        "Named fewer catch pictures than the study asks for catch 2 7 29%",
+        "Mean credit of those who are not excluded 1 (no interval: fewer than 2 pictures) over 3 trials of 3 "
+        "participants.",
+        "missed participants excluded ones 0 3 0 1 0 2",
+    ):
+        assert words in strict.text, words
+
+
+def test_presentation_is_that_of_the_browsers(strict: Page) -> None:
+    for words in (
+        # three with all 13 trials, one with 4 and one with 2, a third of them not measured
+        "Measured exposure median 500 ms (5% 500, 95% 533), in 32 trials",
+        "Within one frame of it 87.5% of these",
+        "Exposure not measured 13 trials",
+        "60 Hz 3 120 Hz 2",
+        "12.5% of 32 trials in which timing was measured",
+        "Shown half a frame or more too long long 4 12.5%",
+        "The page was out of sight hidden 0 0%",
+        "phone 26 trials 2 500 ms 500–533 88.9% 11.1%",
+        "not said 6 trials 2",
+    ):
+        assert words in strict.text, words
+
+
+def test_repetition_is_estimated_and_said(html: str, study: FinishedStudy) -> None:
+    found = repetition(study_trials(study.engine, study.name))
+    page = Page(html)
+    assert found.most == 4
+    for effect in (found.later, found.further, found.practice):
+        assert f"{signed(effect.estimate)} {signed_span(effect.low, effect.high)}" in page.text
+    assert in_words(found.later) in page.text
+    assert "average over first and later pictures of a concept" in page.text
+    assert f"least squares over 66 test trials of {found.participants} participants" in page.text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.01, 0.11, "Having named a concept made its later pictures easier to name: +.06 in credit"),
+        (-0.11, -0.01, "Later pictures of a concept were named worse than the first one: +.06 in credit"),
+        (-0.01, 0.11, "The study cannot tell whether having named a concept makes its later pictures easier"),
+    ],
+)
+def test_repetition_in_words(low: float, high: float, words: str) -> None:
+    assert in_words(Effect(0.06, low, high, -0.05, 0.05, 0.2)).startswith(words)
+
+
+def test_a_rehearsal_is_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = finished_study(tmp_path / "study", participants=4)
+    with OrmSession(study.engine) as session:
+        session.execute(update(models.Study).values(rehearsal=True))
+        session.commit()
+    monkeypatch.setenv("INTERPSCORE_DATA_DIR", str(study.settings.data_dir))
+    out = tmp_path / "report.html"
+    done = CliRunner().invoke(report, ["shapes", "--out", str(out)])
+    assert done.output.endswith("; it was a rehearsal: no data\n")
+    assert "A rehearsal: no data." in Page(out.read_text(encoding="utf-8")).text
+
+
 def test_accuracy_is_that_of_scoring(html: str, study: FinishedStudy) -> None:
     from exports.report.sections import keyed
-    from exports.trial_tables import study_trials
 
     table = accuracy_table(keyed(study_trials(study.engine, study.name)), ["concept", "condition"])
     row = table[(table["concept"] == "fire") & (table["condition"] == "clean")].iloc[0]
@@ -256,7 +341,9 @@ def test_a_study_without_answers_has_a_report(tmp_path: Path) -> None:
         session.commit()
     write_report(study.engine, study.name, tmp_path / "report.html", Sources(study.settings.images_dir))
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
-    assert page.text.count("Nobody has answered a test trial yet.") == 3
+    nothing = "No answer counts yet: nobody has answered a test trial, or all who did are excluded."
+    assert page.text.count(nothing) == 5
+    assert page.text.count("Nobody has answered a test or catch trial yet.") == 1
     assert "Answers came not yet" in page.text
 
 
@@ -478,6 +565,7 @@ def test_command(study: FinishedStudy, tmp_path: Path, monkeypatch: pytest.Monke
     done = CliRunner().invoke(report, ["shapes", "--out", str(out)])
     assert done.exit_code == 0, done.output
     assert done.output.startswith(f"the report is {out} (0.")
+    assert done.output.endswith(" MB); no session is excluded\n")
     before = out.read_bytes()
     again = CliRunner().invoke(report, ["shapes", "--out", str(out)])
     assert isinstance(again.exception, UserError)

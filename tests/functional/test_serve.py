@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -53,8 +54,23 @@ def test_a_host_that_is_not_ours_is_one_sentence(settings: Settings) -> None:
 
 def test_it_says_where_the_studies_are(settings: Settings, small_study: Path) -> None:
     create_from(settings, small_study)
-    with running_server(settings) as server:
-        assert requests.get(f"{server.url}/healthz", timeout=10).json() == {"status": "ok"}
+    said = settings.data_dir / "said"
+    with (
+        said.open("w") as output,
+        subprocess.Popen(
+            [sys.executable, "manage.py", "serve", "--port", "0"],
+            cwd=ROOT,
+            env=environment(settings),
+            stdout=output,
+        ) as server,
+    ):
+        while not said.read_text().endswith("\n"):
+            time.sleep(0.05)
+        line = said.read_text()
+        url = line.split()[-1].removesuffix("/s/small")
+        assert requests.get(f"{url}/healthz", timeout=10).json() == {"status": "ok"}
+        server.terminate()
+    assert line == f"Study small (rehearsal): {url}/s/small\n"
 
 
 def test_it_serves_an_empty_database(settings: Settings) -> None:

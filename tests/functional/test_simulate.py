@@ -51,6 +51,7 @@ role = "invariant"
 form = "free_text"
 [trials]
 test = 24
+per_concept = 6
 [practice]
 concepts = ["cat"]
 trials = 1
@@ -96,6 +97,8 @@ class Installation:
         path = self.stimuli / f"{name}.toml"
         path.write_text(STUDY.replace("NAME", name).replace("PLACES", str(places)))
         done = CliRunner(env=self.environment).invoke(study, ["create", str(path)])
+        assert done.exit_code == 0, (done.output, done.exception)
+        done = CliRunner(env=self.environment).invoke(study, ["rehearse", name])
         assert done.exit_code == 0, (done.output, done.exception)
         return name
 
@@ -186,6 +189,7 @@ def test_a_run_is_in_the_database_as_the_summary_says(installation: Installation
     options = ("--participants", "6", "--dropout", "0.4", "--seed", "3")
     summary = installation.simulate(study, url, *options)
     assert summary["finished"] + summary["dropped"] == 6
+    assert summary["kinds"] == {"attentive": 6}
     assert 0 < summary["dropped"] < 6
     assert summary["turned_away"] == 0
     outcomes = installation.rows("SELECT outcome FROM session WHERE study_id = :study", study)
@@ -261,6 +265,17 @@ def test_the_sentences(installation: Installation, url: str) -> None:
     assert lines[1].split() == ["condition", "n", "named", "recognised"]
     assert [line.split()[:2] for line in lines[2:]] == [["clean", "14"], ["gaussian_noise-0.5", "12"]]
     assert done.stderr.splitlines()[-1] == "participants: 1/1"
+
+
+def test_more_careless_participants_than_there_are(installation: Installation) -> None:
+    done = installation.manage(
+        "simulate", "first", "--participants", "2", "--clickers", "2", "--pasters", "1"
+    )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: 3 careless participants are more than --participants 2; "
+        "they are among them, so raise it or ask for fewer\n",
+    )
 
 
 def test_no_server(installation: Installation) -> None:

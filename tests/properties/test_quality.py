@@ -14,15 +14,15 @@ from experiment_server.design.study_file import StudyDesign, StudyFile
 from tests.functional.study_files import STUDY_TOML
 
 KEYS = (
-    *("key_times_ms", "largest_insert", "inserted_by", "pastes", "drops"),
+    *("key_times_ms", "largest_insert", "largest_insert_by", "pastes", "drops"),
     *("times_hidden", "times_blurred", "touch", "viewport", "agent"),
 )
 ANY_JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
+    max_leaves=5,
 )
-CLIENTS = st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=8), ANY_JSON, max_size=8)
+CLIENTS = st.dictionaries(st.sampled_from(KEYS), ANY_JSON, max_size=6)
 TRIALS = st.builds(
     TrialSignals,
     kind=st.sampled_from(("practice", "test", "catch")),
@@ -37,7 +37,7 @@ TRIALS = st.builds(
 )
 SESSIONS = st.builds(
     SessionSignals,
-    trials=st.lists(TRIALS, max_size=12).map(tuple),
+    trials=st.lists(TRIALS, max_size=6).map(tuple),
     instructed=st.dictionaries(st.sampled_from(("1", "2", "3")), st.text(max_size=30)),
     comprehension_passed=st.none() | st.booleans(),
     practice_met=st.none() | st.booleans(),

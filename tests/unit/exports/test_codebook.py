@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+from experiment_server.design.quality import RULES
 from exports.codebook import (
     NOT_EXPORTED,
     STIMULUS_COLUMNS,
@@ -12,7 +13,9 @@ from exports.codebook import (
     describe_stimuli,
     describe_trials,
 )
-from scoring.trial_table import COLUMNS, conform
+from exports.quality import FLAGS
+from exports.session_tables import describe_column
+from scoring.trial_table import COLUMNS, OPTIONAL, conform
 from stimuli.manifest import COLUMNS as MANIFEST_COLUMNS
 
 
@@ -43,6 +46,25 @@ def test_every_column_has_type_unit_range_levels_and_what_missing_means() -> Non
 
 def test_every_column_of_a_manifest_is_described_or_kept_back() -> None:
     assert set(MANIFEST_COLUMNS) == (set(STIMULUS_COLUMNS) & set(MANIFEST_COLUMNS)) | set(NOT_EXPORTED)
+
+
+def test_optional_columns_are_described_where_they_are() -> None:
+    names = [column.name for column in OPTIONAL]
+    nothing = pd.DataFrame({name: [None, None] for name in names})
+    found = describe_trials(conform(pd.concat([trials(), nothing], axis=1)))
+    assert [one["name"] for one in found][len(COLUMNS) :] == [*names, "activation_3"]
+    assert all(one["n_missing"] == 2 and one["missing"] for one in found if one["name"] in names)
+
+
+def test_every_flag_of_the_server_has_words() -> None:
+    assert list(FLAGS) == list(RULES)
+    for name in FLAGS:
+        assert FLAGS[name] in describe_column(f"flag_{name}").description
+
+
+def test_an_undescribed_column_of_sessions_is_an_error() -> None:
+    with pytest.raises(KeyError, match="secret"):
+        describe_column("secret")
 
 
 def test_an_undescribed_column_is_an_error() -> None:

@@ -4,9 +4,9 @@ import doctest
 import re
 
 from exports.report import wording
-from exports.report.wording import counted, family, in_order, label, listed, severity, span
+from exports.report.wording import counted, family, in_order, label, listed, severity, signed_span, span
 from exports.studies import ConditionRecord
-from scoring import accuracy, unit_curves
+from scoring import accuracy, repetition, unit_curves
 from scoring.metrics import causality, human_consistency, robustness, sample, selectivity
 from stimuli.conditions import PERTURBATIONS
 
@@ -52,6 +52,12 @@ def test_lists_counts_and_intervals() -> None:
     assert (counted(1, "reply", "replies"), counted(2, "reply", "replies")) == ("1 reply", "2 replies")
     assert span(0.123, 1.0) == ".12–1"
     assert span(float("nan"), 0.5) == ""
+    assert signed_span(-0.021, 0.4) == "−.02 to +.40"
+    assert signed_span(float("nan"), 0.5) == ""
+    assert listed(["a", "b", "c"], "or") == "a, b or c"
+
+
+REASONS_OF_REPETITION = ("NO_REPETITION", "ONE_REPEATING", "FOLLOWS_PLACE", "FOLLOWS_CELL", "NO_VARIATION")
 
 
 def reasons_of_metrics() -> set[str]:
@@ -75,5 +81,6 @@ def test_every_reason_has_words() -> None:
         # written by scoring.controls
         "not_drawn",
         "no_labelled_unit_of_another_concept",
+        *(getattr(repetition, name) for name in REASONS_OF_REPETITION),
     }
     assert reasons == set(wording.REASONS)

@@ -8,7 +8,16 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from pandas.testing import assert_frame_equal
 
-from scoring.trial_table import COLUMNS, NAMES, channels, conform, pseudonym, read_trials, write_trials
+from scoring.trial_table import (
+    COLUMNS,
+    NAMES,
+    OPTIONAL,
+    channels,
+    conform,
+    pseudonym,
+    read_trials,
+    write_trials,
+)
 from stimuli.errors import UserError
 
 PUBLISHED = """\
@@ -48,7 +57,7 @@ def test_the_columns_are_those_of_the_contract_in_order() -> None:
     assert " ".join(NAMES) == f"{published} {own}"
 
 
-@pytest.mark.parametrize("column", COLUMNS, ids=NAMES)
+@pytest.mark.parametrize("column", [*COLUMNS, *OPTIONAL], ids=lambda column: column.name)
 def test_each_column_says_what_it_is_and_what_missing_means(column: object) -> None:
     described = [getattr(column, name) for name in ("description", "missing")]
     assert all(text.endswith((".", ")")) and "\n" not in text for text in described)
@@ -56,7 +65,29 @@ def test_each_column_says_what_it_is_and_what_missing_means(column: object) -> N
 
 def test_each_column_is_documented() -> None:
     page = (Path(__file__).parents[3] / "docs" / "trial-table.md").read_text(encoding="utf-8")
-    assert [name for name in NAMES if f"`{name}`" not in page] == []
+    assert [one.name for one in (*COLUMNS, *OPTIONAL) if f"| `{one.name}` |" not in page] == []
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_optional_columns_keep_their_types_and_come_after_the_contracts(tmp_path: Path, suffix: str) -> None:
+    frame = read_trials(table(tmp_path, OWN)).assign(
+        mine="x", concept_repetition=2, timing_flags="none", refresh_hz=float("nan")
+    )
+    path = tmp_path / f"other{suffix}"
+    write_trials(frame, path)
+    again = read_trials(path)
+    names = ["refresh_hz", "timing_flags", "concept_repetition"]
+    assert list(again.columns) == [*NAMES, *names, "mine"]
+    assert [str(again[name].dtype) for name in names] == ["Float64", "string", "Int64"]
+    assert again["concept_repetition"].tolist() == [2]
+    assert again["refresh_hz"].isna().all()
+
+
+def test_an_optional_column_of_another_kind_is_refused(tmp_path: Path) -> None:
+    path = table(tmp_path, OWN.replace("source\n", "source,confidence\n").replace("s1\n", "s1,sure\n"))
+    assert refusal(path) == (
+        f"{path}, row 1, column confidence: 'sure' is not a number; correct it or leave it empty"
+    )
 
 
 def test_reads_the_published_form(tmp_path: Path) -> None:
