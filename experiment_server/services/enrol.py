@@ -177,6 +177,7 @@ def _assign(connection: Connection, session: SessionRow, definition: Definition)
     plan = design_session(pools["practice"], pools["test"], pools["catch"], definition.trials, rng, rounds)
     rows = [_trial_row(session.id, index, one, definition, rng) for index, one in enumerate(plan)]
     connection.execute(insert(Trial), rows)
+    studies.lock_stimuli(connection, {one.candidate.id for one in plan})
     for times, ids in _by_times(one.candidate.id for one in plan).items():
         counted = update(Stimulus).where(Stimulus.id.in_(ids))
         connection.execute(counted.values(assigned_count=Stimulus.assigned_count + times))
@@ -311,8 +312,9 @@ def _end_trials(
     """End the trials that are in the states of ``ending``, and take their stimuli off the counts."""
     of_them = Trial.session_id.in_(session_ids)
     statement = select(Trial.stimulus_id, func.count()).where(of_them, Trial.state.in_(ending))
-    counts = statement.group_by(Trial.stimulus_id).order_by(Trial.stimulus_id)
-    for stimulus_id, n in connection.execute(counts).all():
+    counts = connection.execute(statement.group_by(Trial.stimulus_id)).all()
+    studies.lock_stimuli(connection, (stimulus_id for stimulus_id, _ in counts))
+    for stimulus_id, n in counts:
         counted = update(Stimulus).where(Stimulus.id == stimulus_id)
         connection.execute(counted.values(assigned_count=Stimulus.assigned_count - n))
     for state in ending:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select, update
 
 from experiment_server.design.definition import Definition
 from experiment_server.models import Response, Session, Stimulus, Trial
-from experiment_server.services import events
+from experiment_server.services import events, studies
 from experiment_server.trials.state import OPEN, SKIPPED, transition
 
 
@@ -70,7 +70,8 @@ def _drop(connection: Connection, session: str) -> int:
     """End the practice trials that are left, take them off the counts, and note how many they were."""
     left = (Trial.session_id == session, Trial.kind == "practice", Trial.state.in_(OPEN))
     held = select(Trial.stimulus_id, func.count()).where(*left).group_by(Trial.stimulus_id)
-    counts = connection.execute(held.order_by(Trial.stimulus_id)).all()
+    counts = connection.execute(held).all()
+    studies.lock_stimuli(connection, (stimulus_id for stimulus_id, _ in counts))
     for stimulus_id, n in counts:
         counted = update(Stimulus).where(Stimulus.id == stimulus_id)
         connection.execute(counted.values(assigned_count=Stimulus.assigned_count - n))

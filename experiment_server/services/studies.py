@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -157,6 +157,15 @@ def lock(connection: Connection, study_id: int) -> None:
     Whoever locks both locks the study first and sessions after it. SQLite has one writer anyway.
     """
     connection.execute(select(Study.id).where(Study.id == study_id).with_for_update(key_share=True))
+
+
+def lock_stimuli(connection: Connection, ids: Iterable[int]) -> None:
+    """Lock the rows of some stimuli whose counts are to change, in the one order that everybody keeps to.
+
+    A round of practice ends without a lock on the study, so that another participant may consent meanwhile.
+    """
+    rows = select(Stimulus.id).where(Stimulus.id.in_(ids)).order_by(Stimulus.id)
+    connection.execute(rows.with_for_update(key_share=True)).all()
 
 
 def no_such_study() -> ApiError:
