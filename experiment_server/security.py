@@ -24,6 +24,8 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
+    # an isolated page may read its clock, and when a frame was presented, to some microseconds
+    "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 #: for a server that is reached over HTTPS only: a browser insists on it for a year

@@ -13,7 +13,7 @@ from pydantic.config import JsonDict
 #: bytes of JSON that a browser may add to a response
 CLIENT_BYTES = 2000
 #: bytes of JSON in a record
-RECORD_BYTES = 4000
+RECORD_BYTES = 16_000
 #: words of ``timing_flags``: what can be wrong with a presentation
 TIMING_FLAGS = Literal["dropped", "long", "short", "late_onset", "late_offset", "hidden"]
 #: a day, milliseconds: nothing that a browser measures takes longer

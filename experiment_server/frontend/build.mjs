@@ -28,11 +28,13 @@ function notice(name) {
   return `${name} ${version} (${license})${text}\n`;
 }
 
-function weigh(name) {
+/** Writes a file gzipped beside itself, as the server hands it out; returns its size in bytes. */
+function pack(name) {
   const bytes = readFileSync(join(out, name));
-  const packed = gzipSync(bytes, { level: 9 }).length;
-  console.log(`${name}: ${(bytes.length / 1024).toFixed(1)} KB, ${(packed / 1024).toFixed(1)} KB gzipped`);
-  return packed;
+  const packed = gzipSync(bytes, { level: 9 });
+  writeFileSync(join(out, `${name}.gz`), packed);
+  console.log(`${name}: ${(bytes.length / 1024).toFixed(1)} KB, ${(packed.length / 1024).toFixed(1)} KB gzipped`);
+  return packed.length;
 }
 
 mkdirSync(out, { recursive: true });
@@ -52,5 +54,5 @@ const result = await build({
 });
 copyFileSync(join(here, "src", "icon.svg"), join(out, "icon.svg"));
 writeFileSync(join(out, "THIRD-PARTY.txt"), packagesIn(result.metafile).map(notice).join(`\n${"-".repeat(72)}\n\n`));
-const total = weigh("app.js") + weigh("app.css");
+const total = pack("app.js") + pack("app.css");
 console.log(`total: ${(total / 1024).toFixed(1)} KB gzipped`);

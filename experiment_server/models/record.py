@@ -29,6 +29,6 @@ class Record(Base):
     kind: Mapped[str] = mapped_column(String(16))
     #: which item of its kind; empty where there is one only
     name: Mapped[str] = mapped_column(String(40))
-    #: what was answered and measured, at most 4000 bytes of JSON
+    #: what was answered and measured, at most 16,000 bytes of JSON
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)

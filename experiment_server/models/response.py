@@ -28,9 +28,9 @@ class Response(Base):
     rt_ms: Mapped[float]
     #: from the picture's first frame to the first key; NULL if no key was pressed or it was not measured
     rt_first_key_ms: Mapped[float | None]
-    #: NULL if the browser could not measure it, or the picture stayed until the answer
+    #: NULL if the browser could not measure it
     exposure_measured_ms: Mapped[float | None]
-    #: median time between frames of this trial; NULL if it was not measured
+    #: usual time between two frames, milliseconds; NULL if it was not measured
     frame_interval_ms: Mapped[float | None]
     #: frames that came late while the picture was shown; NULL if they were not counted
     dropped_frames: Mapped[int | None]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.installation import APP, Installation
 from tests.browser.visitor import Visitor
@@ -46,6 +46,7 @@ def browser() -> Iterator[Browser]:
     path = os.environ.get("INTERPSCORE_CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+        expect.set_options(timeout=PATIENCE_MS)
         yield browser
         browser.close()
 

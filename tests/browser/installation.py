@@ -72,11 +72,14 @@ level = 1
 role = "invariant"
 [response]
 form = "{form}"
+{response_too}
 [trials]
 test = {test}
+{trials_too}
 [practice]
 concepts = ["teacup"]
 trials = {practice}
+{practice_too}
 [catch]
 concepts = ["giraffe"]
 trials = {catch}
@@ -85,6 +88,8 @@ fixation_ms = 60
 exposure_ms = {exposure}
 mask = "{mask}"
 mask_ms = 50
+{presentation_too}
+{tables_too}
 [texts]
 consent = \"\"\"{consent}\"\"\"
 instructions = "Each picture shows one thing."
@@ -97,18 +102,70 @@ withdrawn = "{withdrawn}"
 file = "lexicon.toml"
 """
 
+GOVERNANCE = """
+[governance]
+ethics_reference = "Approval 17/2026 of the committee of a university"
+data_controller = "Department of Vision, 1 Long Street, Smalltown"
+contact = "A. Researcher, seeing@university.example"
+retention = "For ten years, without your name.\\n\\nThe data may be published."
+withdrawal = "You can leave at any time, and have your answers deleted."
+"""
+#: everything that the page does beside the trials
+EVERYTHING = f"""
+[calibration]
+card = true
+distance = true
+[comprehension]
+attempts = 2
+[[comprehension.question]]
+text = "What do you do after each picture?"
+options = ["Name what it showed", "Count its colours", "Nothing"]
+answer = "Name what it showed"
+[[comprehension.question]]
+text = "May you guess?"
+options = ["Yes, always", "No, never"]
+answer = "Yes, always"
+[[instructed]]
+text = "Please type the word green."
+answer = "green"
+[questionnaire]
+ask = ["first_language", "fluency", "colour_vision", "device", "country"]
+[[questionnaire.question]]
+name = "glasses"
+text = "Did you wear glasses?"
+options = ["Yes", "No", "Contact lenses"]
+[[questionnaire.question]]
+name = "remarks"
+text = "Is there anything that you would like to tell us?"
+{GOVERNANCE}
+"""
+
 #: name -> what differs from the plainest study
 STUDIES: dict[str, dict[str, Any]] = {
     "typed": {},
     "chosen": {"form": "alternatives", "exposure": 0, "mask": "none"},
     "full": {"places": 1},
+    "whole": {
+        "response_too": "confidence = 4",
+        "trials_too": "break_every = 3",
+        "practice_too": "criterion = 2\nrounds = 2",
+        "presentation_too": "size_degrees = 3.0",
+        "tables_too": EVERYTHING,
+    },
 }
+#: created, and never opened
+DRAFT = "draft"
+
+
+#: places of the study file where a study may have more than the plainest
+MORE = ("response_too", "trials_too", "practice_too", "presentation_too", "tables_too")
 
 
 def study_text(name: str) -> str:
     plain = {"places": 50, "form": "free_text", "exposure": 100, "mask": "pink_noise", "consent": CONSENT}
     trials = {"test": TEST_TRIALS, "practice": PRACTICE_TRIALS, "catch": CATCH_TRIALS}
-    return STUDY.format(**{**plain, **trials, **CODES, **STUDIES[name]}, name=name)
+    more = dict.fromkeys(MORE, "")
+    return STUDY.format(**{**plain, **trials, **more, **CODES, **STUDIES.get(name, {})}, name=name)
 
 
 def draw(path: Path, rng: np.random.Generator) -> None:
@@ -146,9 +203,11 @@ class Installation:
         (self.folder / "lexicon.toml").write_text(LEXICON)
         options = ["--out", "stimuli", "--conditions", "conditions.toml", "--quiet"]
         self.manage("stimuli", "build", "pictures", *options)
-        for name in STUDIES:
+        for name in (*STUDIES, DRAFT):
             (self.folder / f"{name}.toml").write_text(study_text(name))
             self.manage("study", "create", f"{name}.toml", "--quiet")
+        for name in STUDIES:
+            self.manage("study", "rehearse", name, "--quiet")
 
     def manage(self, *arguments: str) -> None:
         command = [sys.executable, str(ROOT / "manage.py"), *arguments]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -38,12 +39,30 @@ class Visitor:
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name).click()
 
+    def enter(self, name: str | re.Pattern[str]) -> None:
+        """Go on with Tab to the button of this name, and press it with Enter."""
+        target = self.page.get_by_role("button", name=name)
+        expect(target).to_be_enabled()
+        for _ in range(12):
+            if target.evaluate("button => button === document.activeElement"):
+                break
+            self.page.keyboard.press("Tab")
+        expect(target).to_be_focused()
+        self.page.keyboard.press("Enter")
+
     def sees(self, text: str) -> None:
         expect(self.page.get_by_role("main")).to_contain_text(text)
 
     def begin(self) -> None:
         self.press("I agree")
+        self.read_warning()
         self.press("Start the practice")
+
+    def read_warning(self) -> None:
+        """Go past the warning of flashing pictures, in studies that give one."""
+        title = self.page.get_by_role("heading", level=1, name=re.compile("^(The pictures|You will name)"))
+        if title.inner_text().startswith("The pictures"):
+            self.press("That is fine for me")
 
     def answer(self, number: int, response: str) -> None:
         """Type the answer to the trial with this number, counted from 0, when it may be typed."""

@@ -2,6 +2,8 @@
 
 import { button, element } from "./dom";
 import { strings } from "./strings";
+import { Typing, type Insertion } from "./typing";
+import { asWritten } from "./words";
 
 export interface Answer {
   response: string;
@@ -9,7 +11,13 @@ export interface Answer {
   /** When it was submitted and when the first key was pressed, in ms of the page's clock. */
   at: number;
   firstKeyAt: number | null;
+  /** When keys were pressed, the first 60 of them. */
+  keyTimes: number[];
+  /** Characters of the largest input that was not typed key by key, and how it came. */
+  inserted: number;
+  insertedBy: Insertion | null;
   pastes: number;
+  drops: number;
 }
 
 export interface AnswerForm {
@@ -51,18 +59,17 @@ function dontKnowButton(onClick: () => void): HTMLButtonElement {
   return made;
 }
 
-/** What both forms share: the clock of the first key, and the one promise that an answer settles. */
+/** What both forms share: how the answer comes to be, and the one promise that it settles. */
 abstract class Form implements AnswerForm {
   abstract readonly element: HTMLElement;
-  private firstKeyAt: number | null = null;
-  private pastes = 0;
+  protected typing = new Typing(null);
   private settle: ((answer: Answer) => void) | null = null;
 
   constructor(protected readonly options: AnswerOptions) {}
 
   ask(stop: AbortSignal): Promise<Answer> {
+    this.typing.watch(stop);
     document.addEventListener("keydown", (event) => this.pressed(event), { signal: stop });
-    document.addEventListener("paste", () => (this.pastes += 1), { signal: stop });
     this.open();
     return new Promise((resolve) => (this.settle = resolve));
   }
@@ -71,13 +78,15 @@ abstract class Form implements AnswerForm {
   protected abstract key(event: KeyboardEvent): void;
 
   protected submit(response: string, dontKnow: boolean, at: number): void {
-    this.settle?.({ response, dontKnow, at, firstKeyAt: this.firstKeyAt, pastes: this.pastes });
+    this.typing.end();
+    const { keyTimes, inserted, insertedBy, pastes, drops } = this.typing;
+    const firstKeyAt = keyTimes[0] ?? null;
+    this.settle?.({ response, dontKnow, at, firstKeyAt, keyTimes, inserted, insertedBy, pastes, drops });
     this.settle = null;
   }
 
   private pressed(event: KeyboardEvent): void {
     if (!isPlain(event) || !this.element.isConnected) return;
-    if (event.key !== "Tab") this.firstKeyAt ??= event.timeStamp;
     if (event.key === "Escape" && this.options.dontKnow) this.submit("", true, event.timeStamp);
     else this.key(event);
   }
@@ -106,6 +115,7 @@ class TypedForm extends Form {
       enterkeyhint: "send",
       disabled: true,
     });
+    this.typing = new Typing(this.input);
     this.send = button(strings.trial.submit, "primary", () => this.trySubmit(performance.now()));
     this.skip = options.dontKnow ? dontKnowButton(() => this.submit("", true, performance.now())) : null;
     const row = element("div", { class: "typing" }, this.input, this.send);
@@ -166,7 +176,7 @@ class ChoiceForm extends Form {
   }
 
   private choice(word: string, key: string | undefined): HTMLButtonElement {
-    const made = button(element("span", {}, word), "choice", () => this.submit(word, false, performance.now()));
+    const made = button(element("span", asWritten, word), "choice", () => this.submit(word, false, performance.now()));
     if (key === undefined) return made;
     made.setAttribute("aria-keyshortcuts", key);
     made.prepend(hint(key));

@@ -14,17 +14,74 @@ export interface Completion {
   return_url: string | null;
 }
 
+/** Who answers for a study; shown before consent. */
+export interface Governance {
+  ethics_reference: string;
+  data_controller: string;
+  contact: string;
+  retention: string;
+  withdrawal: string;
+}
+
+export interface ResponseForm {
+  form: "free_text" | "alternatives";
+  max_words: number;
+  dont_know: boolean;
+  /** Levels of the question how sure one is; 0 does not ask it. */
+  confidence: number;
+}
+
+/** A question of the study's. */
+export interface Item {
+  name: string;
+  /** null for a question that the page has its own words for. */
+  text: string | null;
+  /** Empty or null where the answer is typed, unless the page has its own options. */
+  options: string[] | null;
+}
+
+/** What the page does beside the trials. */
+export interface Flow {
+  flicker_warning: boolean;
+  /** Main trials from one break to the next; 0 for none. */
+  break_every: number;
+  /** Trials of one round, rounds at most, and right answers that end them; 0 for one round, however it goes. */
+  practice_trials: number;
+  practice_rounds: number;
+  practice_criterion: number;
+  calibration: { card: boolean; distance: boolean; assumed_distance_mm: number; size_degrees: number | null };
+  comprehension: { name: string; text: string; options: string[] }[];
+  comprehension_attempts: number;
+  /** `before`: the index of the trial that an item comes before. */
+  instructed: { name: string; text: string; before: number }[];
+  questionnaire: Item[];
+}
+
+/** What was measured of the screen. */
+export interface Calibration {
+  device_px_per_mm: number;
+  distance_mm: number | null;
+}
+
 export interface State {
   study: string;
   title: string;
+  /** Of the study's texts: BCP 47. */
+  language: string;
+  rehearsal: boolean;
   session: string;
   phase: Phase;
   outcome: Outcome | null;
   answered: number;
   /** 0 before consent. */
   total: number;
-  response: { form: "free_text" | "alternatives"; max_words: number; dont_know: boolean };
+  response: ResponseForm;
   texts: { consent: string; instructions: string; debrief: string };
+  governance: Governance | null;
+  flow: Flow;
+  /** What is recorded already: a kind, or kind/name. */
+  done: string[];
+  calibration: Calibration | null;
   completion: Completion | null;
 }
 
@@ -54,6 +111,14 @@ export interface ResponseBody {
   frame_interval_ms: number | null;
   dropped_frames: number | null;
   presented_again: boolean;
+  /** The page's clock. */
+  onset_ms: number | null;
+  offset_ms: number | null;
+  exposure_frames: number | null;
+  /** What was wrong with the presentation; null if that was not measured. */
+  timing_flags: string[] | null;
+  /** 1, a guess, to the study's number of levels, certain; null if not asked. */
+  confidence: number | null;
   client: Record<string, unknown>;
 }
 
@@ -69,6 +134,29 @@ export interface Receipt {
   answered: number;
   total: number;
   feedback: Feedback | null;
+}
+
+/** Something beside the answers that the server keeps for a session; the first of a kind and name stands. */
+export interface RecordBody {
+  record_uuid: string;
+  kind: "warning" | "calibration" | "instructed" | "break" | "questionnaire";
+  /** The item's name; empty for a kind that has no items. */
+  name: string;
+  data: Record<string, unknown>;
+}
+
+export interface RecordReceipt {
+  record_uuid: string;
+  duplicate: boolean;
+}
+
+/** How an attempt at the comprehension check went. */
+export interface Comprehended {
+  passed: boolean;
+  /** Names of the questions that were answered wrongly. */
+  wrong: string[];
+  attempts: number;
+  attempts_left: number;
 }
 
 export interface Identity {
@@ -102,13 +190,18 @@ function waitOf(reply: Response): number {
   return seconds > 0 ? 1000 * Math.min(seconds, LONGEST_WAIT_S) : 0;
 }
 
+/** The study's server always answers in JSON: this is from something in between, and decides nothing. */
+function unreadable(reply: Response): ApiError {
+  return new ApiError(reply.status, "unreadable", `the server answered ${reply.status}`, true, waitOf(reply));
+}
+
 async function errorFrom(reply: Response): Promise<ApiError> {
   const busy = reply.status >= 500 || reply.status === 429 || reply.status === 408;
   try {
     const { error } = (await reply.json()) as { error: { code: string; message: string; retryable: boolean } };
     return new ApiError(reply.status, error.code, error.message, error.retryable || busy, waitOf(reply));
   } catch {
-    return new ApiError(reply.status, "unreadable", `the server answered ${reply.status}`, busy, waitOf(reply));
+    return unreadable(reply);
   }
 }
 
@@ -154,23 +247,38 @@ export class Api {
   /** Fetch a picture and decode it, so that drawing it takes no time. */
   async picture(path: string): Promise<ImageBitmap> {
     const reply = await this.call("GET", path);
-    return createImageBitmap(await whole(reply.blob()), { colorSpaceConversion: "none" });
+    const file = await whole(reply.blob());
+    try {
+      return await createImageBitmap(file, { colorSpaceConversion: "none" });
+    } catch {
+      throw unreadable(reply);
+    }
   }
 
   async presented(trial: string): Promise<void> {
-    await this.call("POST", `${this.base}/trials/${trial}/presented`, {});
+    const reply = await this.call("POST", `${this.base}/trials/${trial}/presented`, {});
+    if (reply.status !== 204) throw unreadable(reply);
   }
 
   respond(trial: string, body: ResponseBody): Promise<Receipt> {
     return this.post(`${this.base}/trials/${trial}/response`, body);
   }
 
+  record(body: RecordBody): Promise<RecordReceipt> {
+    return this.post(`${this.base}/session/records`, body);
+  }
+
+  /** One attempt at the questions about the instructions: the option chosen, by the question's name. */
+  comprehension(attempt: string, answers: Record<string, string>): Promise<Comprehended> {
+    return this.post(`${this.base}/session/comprehension`, { attempt_uuid: attempt, answers });
+  }
+
   finish(): Promise<State> {
     return this.post(`${this.base}/session/finish`, {});
   }
 
-  withdraw(): Promise<State> {
-    return this.post(`${this.base}/session/withdraw`, {});
+  withdraw(deleteAnswers: boolean): Promise<State> {
+    return this.post(`${this.base}/session/withdraw`, { delete_answers: deleteAnswers });
   }
 
   private post<T>(path: string, body: unknown): Promise<T> {
@@ -179,7 +287,12 @@ export class Api {
 
   private async json<T>(method: string, path: string, body?: unknown): Promise<T> {
     const reply = await this.call(method, path, body);
-    return JSON.parse(await whole(reply.text())) as T;
+    const text = await whole(reply.text());
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      throw unreadable(reply);
+    }
   }
 
   private async call(method: string, path: string, body?: unknown): Promise<Response> {

@@ -1,16 +1,57 @@
-/** Counts how often the page was out of sight or out of focus: times, never content. */
+/** How often and how long the page was out of sight or out of focus: times, never content. */
 
-export interface Attention {
-  timesHidden: number;
-  timesBlurred: number;
+/** Spells of something that begins and ends. */
+class Spells {
+  count = 0;
+  private total = 0;
+  private since: number | null = null;
+
+  set(on: boolean): void {
+    if (on && this.since === null) {
+      this.count += 1;
+      this.since = performance.now();
+    } else if (!on && this.since !== null) {
+      this.total += performance.now() - this.since;
+      this.since = null;
+    }
+  }
+
+  /** How long they lasted so far, in ms. */
+  get ms(): number {
+    return Math.round(this.total + (this.since === null ? 0 : performance.now() - this.since));
+  }
+}
+
+export class Attention {
+  private readonly hidden = new Spells();
+  private readonly blurred = new Spells();
+
+  constructor(stop: AbortSignal) {
+    const look = (): void => this.hidden.set(document.hidden);
+    look();
+    this.blurred.set(!document.hasFocus());
+    document.addEventListener("visibilitychange", look, { signal: stop });
+    window.addEventListener("blur", () => this.blurred.set(true), { signal: stop });
+    window.addEventListener("focus", () => this.blurred.set(false), { signal: stop });
+  }
+
+  get timesHidden(): number {
+    return this.hidden.count;
+  }
+
+  get hiddenMs(): number {
+    return this.hidden.ms;
+  }
+
+  get timesBlurred(): number {
+    return this.blurred.count;
+  }
+
+  get blurredMs(): number {
+    return this.blurred.ms;
+  }
 }
 
 export function watchAttention(stop: AbortSignal): Attention {
-  const attention = { timesHidden: document.hidden ? 1 : 0, timesBlurred: 0 };
-  const hidden = (): void => {
-    if (document.hidden) attention.timesHidden += 1;
-  };
-  document.addEventListener("visibilitychange", hidden, { signal: stop });
-  window.addEventListener("blur", () => (attention.timesBlurred += 1), { signal: stop });
-  return attention;
+  return new Attention(stop);
 }

@@ -26,9 +26,9 @@ export function button(label: Child, kind: string, onClick: () => void): HTMLBut
   return made;
 }
 
-/** A study's text: one paragraph for each string that is not blank. */
-export function paragraphs(texts: readonly string[]): HTMLElement[] {
-  return texts.filter((text) => text.trim() !== "").map((text) => element("p", {}, text.trim()));
+/** One paragraph for each string that is not blank. */
+export function paragraphs(texts: readonly string[], attributes: Attributes = {}): HTMLElement[] {
+  return texts.filter((text) => text.trim() !== "").map((text) => element("p", attributes, text.trim()));
 }
 
 /** Split a study's plain text at its blank lines. */
@@ -57,6 +57,7 @@ export const ICONS = {
   cross: "M12 6v12M6 12h12",
   eye: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12ZM12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6Z",
   speak: "M4 5.5h16v10H11l-4.5 4v-4H4zM8 9h8M8 12h5",
+  scale: "M6 19v-4M12 19v-8M18 19V6",
   tick: "M5 12.5l4.5 4.5L19 7.5",
   miss: "M7 7l10 10M17 7L7 17",
 } as const;

@@ -47,10 +47,16 @@ function afterCode(completion: Completion | null): HTMLElement {
   return element("p", { class: "hint" }, strings.ending.visitorHint);
 }
 
+/** Somebody who withdrew and of whom no answer is stored reads that. */
+function wordsFor(outcome: Outcome, answered: number): { title: string; body: string } {
+  const { withdrawn } = strings.ending;
+  return outcome === "withdrawn" && answered === 0 ? { title: withdrawn.title, body: withdrawn.nothing } : strings.ending[outcome];
+}
+
 /** How a session ended, with its completion code. */
 export function showOutcome(place: HTMLElement, state: State): void {
   const outcome: Outcome = state.outcome ?? "completed";
-  const { title, body } = strings.ending[outcome];
+  const { title, body } = wordsFor(outcome, state.answered);
   const completion = state.completion !== null && state.completion.code !== "" ? state.completion : null;
   show(place, sheet(title, body, completion === null ? null : codeCard(completion), afterCode(completion)));
 }

@@ -5,6 +5,7 @@ import { button, element } from "./dom";
 import type { Connection } from "./sender";
 import { strings } from "./strings";
 import { busyWords } from "./trouble";
+import { asWritten } from "./words";
 
 export interface Progress {
   answered: number;
@@ -18,7 +19,8 @@ function keepFocus(event: MouseEvent): void {
 }
 
 export class Header {
-  private readonly title = element("p", { class: "study" });
+  private readonly title = element("p", { class: "study", ...asWritten });
+  private readonly badge = element("p", { class: "tag rehearsal", hidden: true }, strings.rehearsal.badge);
   private readonly where = element("p", { class: "where" });
   private readonly bar = element("progress", { "aria-label": strings.progress.label, hidden: true });
   private readonly status = element("p", { class: "status" });
@@ -27,16 +29,31 @@ export class Header {
   /** What to read aloud when everything is saved again; null if nothing was amiss. */
   private relief: string | null = null;
 
-  constructor(place: HTMLElement, onLeave: () => void) {
+  constructor(
+    place: HTMLElement,
+    private readonly onLeave: () => void,
+  ) {
     this.leave = button(strings.withdraw.link, "link", onLeave);
     this.leave.hidden = true;
     this.leave.addEventListener("mousedown", keepFocus);
     const side = element("div", { class: "side" }, this.status, this.leave);
-    place.append(element("div", { class: "row" }, this.title, this.where, side), this.bar, this.announcer);
+    const name = element("div", { class: "name" }, this.title, this.badge);
+    this.badge.title = strings.rehearsal.explained;
+    place.append(element("div", { class: "row" }, name, this.where, side), this.bar, this.announcer);
   }
 
   name(title: string): void {
     this.title.textContent = title;
+  }
+
+  /** Say discreetly that the session is a rehearsal. */
+  rehearsal(is: boolean): void {
+    this.badge.hidden = !is;
+  }
+
+  /** Ask whether the participant wants to leave, as the link does. */
+  askToLeave(): void {
+    this.onLeave();
   }
 
   offerWithdrawal(offer: boolean): void {
@@ -49,7 +66,7 @@ export class Header {
     if (progress === null) return;
     this.bar.max = Math.max(1, progress.total);
     this.bar.value = progress.answered;
-    if (progress.practice) this.where.append(element("span", { class: "tag" }, strings.progress.practice));
+    if (progress.practice) this.where.append(element("span", { class: "tag" }, strings.progress.practice), " ");
     this.where.append(strings.progress.trial(progress.answered, progress.total));
   }
 

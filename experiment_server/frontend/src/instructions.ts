@@ -1,4 +1,4 @@
-/** The three steps of a trial, drawn. */
+/** The steps of a trial, drawn. */
 
 import type { State } from "./api";
 import { element, icon, ICONS } from "./dom";
@@ -12,6 +12,7 @@ function step(drawing: string, [title, text]: readonly [string, string] | readon
 export function howItWorks(response: State["response"]): HTMLElement {
   const { steps, guess, guessOrSkip } = strings.instructions;
   const last = response.form === "free_text" ? steps.type(response.max_words) : steps.choose;
-  const list = element("ol", { class: "steps" }, step(ICONS.cross, steps.look), step(ICONS.eye, steps.see), step(ICONS.speak, last));
+  const sure = response.confidence > 0 ? step(ICONS.scale, steps.confidence(response.confidence)) : null;
+  const list = element("ol", { class: "steps" }, step(ICONS.cross, steps.look), step(ICONS.eye, steps.see), step(ICONS.speak, last), sure);
   return element("div", {}, list, element("p", { class: "hint" }, response.dont_know ? guessOrSkip : guess));
 }

@@ -5,9 +5,11 @@ import { showOutcome, showTrouble } from "./ending";
 import { Header } from "./header";
 import { identityFrom } from "./identity";
 import { Outbox } from "./outbox";
+import type { Surroundings } from "./part";
 import { retrying } from "./retry";
-import { Run, type Surroundings } from "./run";
+import { Run } from "./run";
 import { strings } from "./strings";
+import { Tabs } from "./tabs";
 import { busyWords } from "./trouble";
 import { Withdrawal } from "./withdrawal";
 import { waiting } from "./wait-plugin";
@@ -25,19 +27,37 @@ async function arrive(api: Api, place: HTMLElement): Promise<State> {
   return retrying(() => api.arrive(identity), { onTrouble });
 }
 
+/** Whether this page is the session's latest, as the server says; if it is not, its run ends with the reason. */
+async function holds(api: Api, run: Run): Promise<boolean> {
+  try {
+    await retrying(() => api.state(), { stopped: () => !run.going() });
+    return true;
+  } catch (error) {
+    run.stop(error);
+    return false;
+  }
+}
+
+/** Lead a session to its end; what this device keeps of one that has ended is of no more use. */
 async function lead(around: Surroundings, state: State, allowLeaving: (run: Run) => void): Promise<State> {
-  if (state.phase === "finished") return state;
-  const run = new Run(around, state, await Outbox.open(state.session));
-  allowLeaving(run);
-  return run.toTheEnd();
+  const outbox = await Outbox.open(state.session);
+  let last = state;
+  if (state.phase !== "finished") {
+    const run = new Run(around, state, outbox);
+    new Tabs(state.study).lead(state.session, () => holds(around.api, run));
+    allowLeaving(run);
+    last = await run.toTheEnd();
+  }
+  if (last.phase === "finished") await outbox.clear();
+  return last;
 }
 
 async function start(): Promise<void> {
   const { study = "", api: base = "", credits = "" } = document.body.dataset;
   const place = byId("page");
   let current: Run | null = null;
-  const withdrawal = new Withdrawal(async () => current?.withdraw());
-  const header = new Header(byId("header"), () => withdrawal.ask());
+  const withdrawal = new Withdrawal(async (deleteAnswers) => current?.withdraw(deleteAnswers));
+  const header = new Header(byId("header"), () => withdrawal.ask(current?.hasAnswers ?? false));
   header.name(document.title);
   place.replaceChildren(waiting(strings.page.connecting));
   try {

@@ -1,27 +1,41 @@
 /**
  * Where answers wait until the server has acknowledged them.
  *
- * IndexedDB, so that they outlive a reload, a closed tab and a lost network. Where a browser refuses
- * it (some private windows), memory: `durable` then says so, and is stored with each response.
+ * IndexedDB, so that they outlive a reload, a closed tab, a killed browser and a lost network. Where a
+ * browser refuses it (some private windows), memory: `durable` then says so, and is stored with each response.
  */
 
-import type { ResponseBody } from "./api";
+import type { RecordBody, ResponseBody } from "./api";
 
-export interface Parcel {
+/** What a trial has to tell. */
+export interface OfTrial {
   /** The public id of the session that may send it. */
   session: string;
   trial: string;
   /** null tells the server that the picture was shown; otherwise the answer. */
   answer: ResponseBody | null;
+  record?: never;
 }
 
-export interface Kept extends Parcel {
-  /** Grows with every parcel, so that the order of keys is the order of events. */
-  id: number;
+/** What is recorded beside the trials. */
+export interface OfRecord {
+  session: string;
+  record: RecordBody;
+  trial?: never;
+  answer?: never;
 }
+
+export type Parcel = OfTrial | OfRecord;
+
+/** The id grows with every parcel, so that the order of keys is the order of events. */
+export type Kept = Parcel & { id: number };
+
+type Task<T> = (database: IDBDatabase) => Promise<T>;
 
 const DATABASE = "interpscore";
 const STORE = "outbox";
+/** A database that takes longer than this to answer counts as broken. */
+const PATIENCE_MS = 10_000;
 
 function settled<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -37,18 +51,31 @@ function committed(transaction: IDBTransaction): Promise<void> {
   });
 }
 
-function openDatabase(): Promise<IDBDatabase> {
+/** What a task gives, unless it takes too long. */
+function inTime<T>(task: Promise<T>): Promise<T> {
+  let timer = 0;
+  const late = new Promise<never>((_, reject) => {
+    timer = window.setTimeout(() => reject(new Error("IndexedDB does not answer")), PATIENCE_MS);
+  });
+  return Promise.race([task, late]).finally(() => window.clearTimeout(timer));
+}
+
+async function openDatabase(): Promise<IDBDatabase> {
   const request = indexedDB.open(DATABASE, 1);
   request.onupgradeneeded = () => {
     request.result.createObjectStore(STORE, { keyPath: "id", autoIncrement: true }).createIndex("session", "session");
   };
-  return settled(request);
+  const database = await inTime(settled(request));
+  database.onversionchange = () => database.close();
+  return database;
 }
 
 export class Outbox {
   /** What this page has read or added and not removed, by id: all there is when the database fails. */
   private readonly known = new Map<number, Kept>();
   private nextInMemory = Number.MAX_SAFE_INTEGER / 2;
+  /** Parcels are added one after the other, so that their ids are in the order of the calls. */
+  private adding: Promise<unknown> = Promise.resolve();
 
   private constructor(
     private database: IDBDatabase | null,
@@ -73,7 +100,13 @@ export class Outbox {
    * Keep a parcel; when this resolves it is on the disk (or in memory, if there is no way to it). The
    * commit is asked for at once, so that a page that is left in the same moment does not undo it.
    */
-  async add(parcel: Parcel): Promise<number> {
+  add(parcel: Parcel): Promise<number> {
+    const added = this.adding.then(() => this.keep(parcel));
+    this.adding = added.catch(() => undefined);
+    return added;
+  }
+
+  private async keep(parcel: Parcel): Promise<number> {
     const id = (await this.ask((database) => store(database, parcel))) ?? (this.nextInMemory += 1);
     this.known.set(id, { ...parcel, id });
     return id;
@@ -93,13 +126,32 @@ export class Outbox {
     await this.ask((database) => erase(database, id));
   }
 
-  /** Ask the database; after its first failure it is not asked again, and the answer is null. */
-  private async ask<T>(task: (database: IDBDatabase) => Promise<T>): Promise<T | null> {
+  /** Forget everything: the session takes no more. */
+  async clear(): Promise<void> {
+    for (const { id } of await this.all()) await this.remove(id);
+  }
+
+  /** Ask the database; null if there is none, or if it fails for good. */
+  private async ask<T>(task: Task<T>): Promise<T | null> {
     if (this.database === null) return null;
     try {
-      return await task(this.database);
+      return await inTime(task(this.database));
     } catch (error) {
-      console.warn("answers are kept in memory from now on:", error);
+      return this.askAnew(task, error);
+    }
+  }
+
+  /**
+   * Ask a database that failed once more, opened anew: browsers close one now and then, and people delete a
+   * site's data. All that is known is put back into it. If it fails again it is not asked any more.
+   */
+  private async askAnew<T>(task: Task<T>, first: unknown): Promise<T | null> {
+    try {
+      this.database = await openDatabase();
+      await inTime(putBack(this.database, [...this.known.values()]));
+      return await inTime(task(this.database));
+    } catch (second) {
+      console.warn("answers are kept in memory from now on:", first, second);
       this.database = null;
       return null;
     }
@@ -122,5 +174,13 @@ function read(database: IDBDatabase, session: string): Promise<Kept[]> {
 async function erase(database: IDBDatabase, id: number): Promise<void> {
   const transaction = database.transaction(STORE, "readwrite");
   transaction.objectStore(STORE).delete(id);
+  await committed(transaction);
+}
+
+/** Parcels keep their ids, and new ones get higher ones, also in a database that was deleted meanwhile. */
+async function putBack(database: IDBDatabase, parcels: Kept[]): Promise<void> {
+  const transaction = database.transaction(STORE, "readwrite", { durability: "strict" });
+  for (const parcel of parcels) transaction.objectStore(STORE).put(parcel);
+  transaction.commit();
   await committed(transaction);
 }

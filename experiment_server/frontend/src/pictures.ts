@@ -11,6 +11,12 @@ export interface ReadyTrial extends Trial {
   maskPicture: ImageBitmap | null;
 }
 
+/** Give back the memory of a trial's decoded pictures. */
+export function close(trial: ReadyTrial): void {
+  trial.picture.close();
+  trial.maskPicture?.close();
+}
+
 interface Coming {
   trial: Trial;
   ready: Promise<ReadyTrial>;
@@ -20,6 +26,10 @@ export class Pictures {
   private coming: Coming[] = [];
   private readonly taken = new Set<string>();
   private filling: Promise<void> | null = null;
+  /** Settles when the pictures of the last trial so far are there. */
+  private before: Promise<unknown> = Promise.resolve();
+  /** Counts the resets: what was asked for before one is not wanted after it. */
+  private resets = 0;
 
   constructor(
     private readonly api: Api,
@@ -38,8 +48,12 @@ export class Pictures {
 
   /** Forget what was taken and fetched: the server knows better which trial comes next. */
   reset(): void {
+    for (const { ready } of this.coming) ready.then(close, () => undefined);
     this.coming = [];
     this.taken.clear();
+    this.before = Promise.resolve();
+    this.resets += 1;
+    this.filling = null;
   }
 
   /** Answers on their way are unanswered for the server, so ask for that many more. */
@@ -54,7 +68,9 @@ export class Pictures {
 
   private async fetchMore(): Promise<void> {
     const limit = Math.min(LARGEST_REQUEST, AHEAD + 1 + this.taken.size);
+    const resets = this.resets;
     const trials = await retrying(() => this.api.trials(limit), this.options);
+    if (resets !== this.resets) return;
     const known = new Set(this.coming.map(({ trial }) => trial.trial));
     const fresh = trials.filter(({ trial }) => !this.taken.has(trial) && !known.has(trial));
     this.forgetAnswered(trials);
@@ -67,9 +83,10 @@ export class Pictures {
     for (const trial of [...this.taken]) if (!listed.has(trial)) this.taken.delete(trial);
   }
 
+  /** One trial after the other: on a slow line the next one must not share it with those behind. */
   private load(trial: Trial): Promise<ReadyTrial> {
-    const ready = this.fetchBoth(trial);
-    ready.catch(() => undefined);
+    const ready = this.before.then(() => this.fetchBoth(trial));
+    this.before = ready.catch(() => undefined);
     return ready;
   }
 

@@ -1,16 +1,16 @@
 /**
  * The timed trial, as a jsPsych plugin: cross → picture → mask → answer.
  *
- * jsPsych's own plugins switch pictures with timers; this one draws in requestAnimationFrame, decides by
- * the elapsed time of the frames when to switch, and stores what the frames say was shown.
+ * jsPsych's own plugins switch pictures with timers; this one draws in requestAnimationFrame, counts in
+ * the display's frames, and stores what was shown, by the frames and by the display's own account.
  */
 
 import { ParameterType, type JsPsych, type JsPsychPlugin } from "jspsych";
 import { answerForm, type Answer, type AnswerForm } from "./answer";
 import { element } from "./dom";
 import type { Filled } from "./filled";
-import { displayClock } from "./frames";
-import { Stage, type Fit } from "./stage";
+import { Presentation, type Shown } from "./presentation";
+import { degreesOf, Stage, widthOf, type Fit, type Viewing } from "./stage";
 import { strings } from "./strings";
 import { watchAttention, type Attention } from "./attention";
 
@@ -37,7 +37,13 @@ const info = {
     max_words: { type: ParameterType.INT, default: 3 },
     /** Whether "I don't know" is offered. */
     dont_know: { type: ParameterType.BOOL, default: true },
-    /** Called in the frame in which the picture appears. */
+    /** Width of the picture in degrees of visual angle; null, or an unknown screen, shows it pixel for pixel. */
+    size_degrees: { type: ParameterType.FLOAT, default: null },
+    /** Device pixels per mm of the screen, as measured; null if unknown. */
+    device_px_per_mm: { type: ParameterType.FLOAT, default: null },
+    /** Viewing distance, measured or assumed, in mm; null if unknown. */
+    distance_mm: { type: ParameterType.FLOAT, default: null },
+    /** Called after the frame in which the picture appears. */
     on_onset: { type: ParameterType.FUNCTION, default: () => undefined },
   },
   data: {
@@ -48,25 +54,25 @@ const info = {
     rt_ms: { type: ParameterType.FLOAT },
     /** From the same frame to the first key, in ms; null without a key. */
     rt_first_key_ms: { type: ParameterType.FLOAT },
-    /** From the frame in which the picture appeared to the frame in which it went, in ms. */
+    /** The frames in which the picture appeared and went, in ms of the page's clock. */
+    onset_ms: { type: ParameterType.FLOAT },
+    offset_ms: { type: ParameterType.FLOAT },
+    /** From the one to the other, in ms. */
     exposure_measured_ms: { type: ParameterType.FLOAT },
-    /** The usual time between two frames, in ms. */
+    /** The same in frames of the display. */
+    exposure_frames: { type: ParameterType.INT },
+    /** The time between two frames of the display, in ms. */
     frame_interval_ms: { type: ParameterType.FLOAT },
-    /** Frames that the display missed while the picture was shown. */
+    /** Frames that the display missed while the picture was shown; null until-response. */
     dropped_frames: { type: ParameterType.INT },
-    /** The screen, and what drew the participant away. */
+    /** What was wrong with the presentation, in the words of TimingFlag. */
+    timing_flags: { type: ParameterType.STRING, array: true },
+    /** The screen, how the answer was typed, and what drew the participant away. */
     client: { type: ParameterType.OBJECT },
   },
 } as const;
 
 type Info = typeof info;
-
-interface Shown {
-  onset: number;
-  exposure: number | null;
-  interval: number;
-  dropped: number | null;
-}
 
 /** What one trial measured, under the names of the participant API. */
 export interface Measured {
@@ -74,13 +80,18 @@ export interface Measured {
   dont_know: boolean;
   rt_ms: number;
   rt_first_key_ms: number | null;
-  exposure_measured_ms: number | null;
+  onset_ms: number;
+  offset_ms: number;
+  exposure_measured_ms: number;
+  exposure_frames: number;
   frame_interval_ms: number;
   dropped_frames: number | null;
+  timing_flags: string[];
   client: Record<string, unknown>;
 }
 
 const rounded = (ms: number): number => Math.round(ms * 100) / 100;
+const roundedOrNull = (ms: number | null): number | null => (ms === null ? null : rounded(ms));
 
 export class RecognitionPlugin implements JsPsychPlugin<Info> {
   static readonly info = info;
@@ -91,15 +102,28 @@ export class RecognitionPlugin implements JsPsychPlugin<Info> {
     const over = new AbortController();
     const view = new View(trial);
     display.append(view.element);
-    const size = view.stage.prepare(trial.width, trial.height);
+    const size = await view.prepare();
     onLoad?.();
     const attention = watchAttention(over.signal);
-    const shown = await present(view, trial);
+    const presentation = new Presentation(view.stage, timingOf(trial), over.signal);
+    await presentation.run(trial.on_onset as () => void);
     const answer = await view.ask(over.signal);
-    const complete = trial.exposure_ms > 0 ? shown : await takeAway(view, shown);
+    if (trial.exposure_ms <= 0) await presentation.takeAway();
+    const shown = await presentation.result();
     over.abort();
-    return { ...measured(complete, answer, size, attention) };
+    view.stage.release();
+    const client = { ...screenOf(size, trial), ...displayOf(shown), ...mannerOf(answer, shown, attention) };
+    return { ...measured(shown, answer), client };
   }
+}
+
+function timingOf(trial: Filled<Info>): { fixation: number; exposure: number; mask: number } {
+  return { fixation: trial.fixation_ms, exposure: trial.exposure_ms, mask: trial.mask_ms };
+}
+
+function viewingOf(trial: Filled<Info>): Viewing | null {
+  const { device_px_per_mm: pxPerMm, distance_mm: distanceMm } = trial;
+  return pxPerMm > 0 && distanceMm > 0 ? { pxPerMm, distanceMm } : null;
 }
 
 /** The picture's stage above, the panel for the answer below. */
@@ -121,6 +145,15 @@ class View {
     this.element = element("div", { class: "trial" }, this.stage.element, this.panel);
   }
 
+  /** Draw what will be shown, off the page. */
+  async prepare(): Promise<Fit> {
+    const { width, height, size_degrees: degrees, picture, mask } = this.trial;
+    const viewing = viewingOf(this.trial);
+    const size = this.stage.prepare(width, height, viewing === null || !(degrees > 0) ? null : widthOf(degrees, viewing));
+    await this.stage.load(picture as ImageBitmap, mask as ImageBitmap | null);
+    return size;
+  }
+
   async ask(stop: AbortSignal): Promise<Answer> {
     this.prompt.textContent = this.trial.exposure_ms > 0 ? strings.trial.question : strings.trial.questionNow;
     this.panel.classList.remove("waiting");
@@ -130,56 +163,55 @@ class View {
   }
 }
 
-/** Show the cross, the picture and the mask; returns when it is time to answer. */
-async function present(view: View, trial: Filled<Info>): Promise<Shown> {
-  displayClock.rest();
-  const start = await displayClock.next();
-  view.stage.cross();
-  const onset = trial.fixation_ms > 0 ? await displayClock.hold(start, trial.fixation_ms) : await displayClock.next();
-  view.stage.picture(trial.picture as ImageBitmap);
-  displayClock.restart();
-  trial.on_onset();
-  if (trial.exposure_ms <= 0) return { onset, exposure: null, interval: displayClock.interval, dropped: null };
-  const offset = await displayClock.hold(onset, trial.exposure_ms);
-  const shown = { onset, exposure: offset - onset, interval: displayClock.interval, dropped: displayClock.dropped };
-  await showMask(view, trial, offset);
-  return shown;
-}
-
-async function showMask(view: View, trial: Filled<Info>, since: number): Promise<void> {
-  view.stage.blank();
-  if (trial.mask === null || trial.mask_ms <= 0) return;
-  view.stage.picture(trial.mask as ImageBitmap);
-  await displayClock.hold(since, trial.mask_ms);
-  view.stage.blank();
-}
-
-/** End a presentation that lasted until the answer. */
-async function takeAway(view: View, shown: Shown): Promise<Shown> {
-  displayClock.rest();
-  const offset = await displayClock.next();
-  view.stage.blank();
-  return { ...shown, exposure: offset - shown.onset };
-}
-
-function measured(shown: Shown, answer: Answer, size: Fit, attention: Attention): Measured {
+function measured(shown: Shown, answer: Answer): Omit<Measured, "client"> {
   const firstKey = answer.firstKeyAt === null ? null : rounded(Math.max(0, answer.firstKeyAt - shown.onset));
   return {
     response: answer.response,
     dont_know: answer.dontKnow,
     rt_ms: rounded(Math.max(0, answer.at - shown.onset)),
     rt_first_key_ms: firstKey,
-    exposure_measured_ms: shown.exposure === null ? null : rounded(shown.exposure),
+    onset_ms: rounded(shown.onset),
+    offset_ms: rounded(shown.offset),
+    exposure_measured_ms: rounded(shown.exposure),
+    exposure_frames: shown.frames,
     frame_interval_ms: rounded(shown.interval),
     dropped_frames: shown.dropped,
-    client: {
-      viewport: [window.innerWidth, window.innerHeight],
-      device_pixel_ratio: window.devicePixelRatio,
-      picture_scale: size.scale,
-      picture_css_px: [size.cssWidth, size.cssHeight],
-      times_hidden: attention.timesHidden,
-      times_blurred: attention.timesBlurred,
-      pastes: answer.pastes,
-    },
+    timing_flags: shown.flags,
+  };
+}
+
+function screenOf(size: Fit, trial: Filled<Info>): Record<string, unknown> {
+  const viewing = viewingOf(trial);
+  return {
+    viewport: [window.innerWidth, window.innerHeight],
+    device_pixel_ratio: window.devicePixelRatio,
+    pinch_zoom: rounded(window.visualViewport?.scale ?? 1),
+    picture_scale: size.scale,
+    picture_css_px: [size.cssWidth, size.cssHeight],
+    picture_device_px: [size.deviceWidth, size.deviceHeight],
+    picture_degrees: viewing === null ? null : rounded(degreesOf(size.deviceWidth, viewing)),
+  };
+}
+
+function displayOf(shown: Shown): Record<string, unknown> {
+  return {
+    display_onset_ms: roundedOrNull(shown.displayOnset),
+    display_offset_ms: roundedOrNull(shown.displayOffset),
+    frame_spread_ms: rounded(shown.spread),
+  };
+}
+
+function mannerOf(answer: Answer, shown: Shown, attention: Attention): Record<string, unknown> {
+  return {
+    times_hidden: attention.timesHidden,
+    hidden_ms: attention.hiddenMs,
+    times_blurred: attention.timesBlurred,
+    blurred_ms: attention.blurredMs,
+    key_times_ms: answer.keyTimes.map((at) => Math.round(at - shown.onset)),
+    largest_insert: answer.inserted,
+    largest_insert_by: answer.insertedBy,
+    pastes: answer.pastes,
+    drops: answer.drops,
+    touch: window.matchMedia("(pointer: coarse)").matches,
   };
 }

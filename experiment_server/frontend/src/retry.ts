@@ -21,16 +21,21 @@ async function pause(failures: number, askedMs: number): Promise<void> {
   await new Promise((resolve) => window.setTimeout(resolve, Math.max(ms, asked)));
 }
 
-/** Wait some ms, or less if the browser says that it is back on line. */
+/** Wait some ms, or less if the browser says that it is back on line, or the page comes back into sight. */
 function pauseOrOnline(ms: number): Promise<void> {
   return new Promise((resolve) => {
+    const over = new AbortController();
     const wake = (): void => {
+      over.abort();
       window.clearTimeout(timer);
-      window.removeEventListener("online", wake);
       resolve();
     };
+    const seen = (): void => {
+      if (!document.hidden) wake();
+    };
     const timer = window.setTimeout(wake, ms);
-    window.addEventListener("online", wake);
+    window.addEventListener("online", wake, { signal: over.signal });
+    document.addEventListener("visibilitychange", seen, { signal: over.signal });
   });
 }
 
@@ -49,7 +54,7 @@ export interface RetryOptions {
   onTrouble?: (error: ApiError) => void;
   /** Called once if the call succeeds after trouble. */
   onRelief?: () => void;
-  /** Asked after each failure; true gives up and throws the failure. */
+  /** Asked after each failure and each pause; true gives up and throws the failure. */
   stopped?: () => boolean;
 }
 
@@ -61,9 +66,11 @@ export async function retrying<T>(attempt: () => Promise<T>, options: RetryOptio
       if (failures > 0) options.onRelief?.();
       return result;
     } catch (error) {
-      if (!(error instanceof ApiError) || !error.retryable || options.stopped?.() === true) throw error;
+      const stopped = (): boolean => options.stopped?.() === true;
+      if (!(error instanceof ApiError) || !error.retryable || stopped()) throw error;
       options.onTrouble?.(error);
       await pause(failures, error.waitMs);
+      if (stopped()) throw error;
     }
   }
 }

@@ -6,23 +6,22 @@
  */
 
 import { initJsPsych, type JsPsych } from "jspsych";
-import { ApiError, type Api, type Feedback, type Receipt, type State } from "./api";
-import { element, paragraphsOf } from "./dom";
+import { ApiError, type Feedback, type Receipt, type RecordBody, type State } from "./api";
+import { debriefing, questionnaire } from "./closing";
+import { ConfidencePlugin } from "./confidence-plugin";
+import { Draft } from "./draft";
 import { FeedbackPlugin } from "./feedback-plugin";
-import type { Header } from "./header";
 import { newUuid } from "./identity";
-import { howItWorks } from "./instructions";
+import { interludes, type Place } from "./interludes";
+import { calibration, consent, instructions, warning } from "./opening";
 import type { Outbox, Parcel } from "./outbox";
-import { PagePlugin, type Choice } from "./page-plugin";
+import { only, type Course, type Part, type Surroundings } from "./part";
 import { Pictures, type ReadyTrial } from "./pictures";
 import { RecognitionPlugin, type Measured } from "./recognition";
 import { atMost, retrying, tryNow, type RetryOptions } from "./retry";
 import { Sender, type Verdict } from "./sender";
 import { strings } from "./strings";
 import { WaitPlugin } from "./wait-plugin";
-
-/** A part of the timeline, as jsPsych describes it. */
-type Part = Extract<Parameters<JsPsych["run"]>[0], readonly unknown[]>[number];
 
 /** Refusals that mean that the session is over, whatever this page believes. */
 const ENDED = new Set(["session_finished", "session_abandoned"]);
@@ -33,43 +32,51 @@ const OUT_OF_STEP = new Set(["out_of_order", "no_such_trial"]);
 /** How long someone who leaves waits for the answers that are on their way. */
 const LAST_ANSWERS_MS = 5000;
 
-export interface Surroundings {
-  api: Api;
-  header: Header;
-  place: HTMLElement;
-  creditsUrl: string;
+/** How sure somebody was, and how long it took to say so. */
+interface Sureness {
+  confidence: number;
+  rt: number;
 }
 
-export class Run {
+export class Run implements Course {
   private readonly jsPsych: JsPsych;
   private readonly sender: Sender;
   private readonly pictures: Pictures;
   private readonly patience: RetryOptions;
+  private readonly recorded = new Set<string>();
   private resumed = false;
   private current: ReadyTrial | null = null;
+  /** The trial that was answered last on this page. */
+  private before: ReadyTrial | null = null;
   private feedback: Feedback | null = null;
   private receipt: Promise<Receipt | null> = Promise.resolve(null);
+  /** The practice went well before all its rounds were done. */
   private practised = false;
   private given = 0;
+  private measured: Measured | null = null;
   private rounds = 0;
   private failure: unknown = null;
   private over = false;
 
   constructor(
-    private readonly around: Surroundings,
-    private state: State,
+    readonly around: Surroundings,
+    private now: State,
     private readonly outbox: Outbox,
   ) {
     const { api, header } = around;
+    header.rehearsal(now.rehearsal);
     this.patience = {
       onTrouble: (error) => header.trouble(error),
       onRelief: () => header.saving("saved"),
       stopped: () => this.over,
     };
     this.sender = new Sender(api, outbox, {
-      connection: (connection) => header.saving(connection),
+      connection: (connection) => {
+        header.saving(connection);
+        if (connection === "saved" && this.given === 0) header.quiet();
+      },
       trouble: (error) => header.trouble(error),
-      acknowledged: () => undefined,
+      acknowledged: (receipt) => this.acknowledged(receipt),
       refused: (error, parcel) => this.refused(error, parcel),
       failed: (error) => this.stop(error),
     });
@@ -89,17 +96,67 @@ export class Run {
     return this.state;
   }
 
-  /** Leave the study, after the answers given so far; what takes too long is not sent any more. */
-  async withdraw(): Promise<void> {
-    const sent = this.sender.idle();
-    tryNow();
-    await atMost(LAST_ANSWERS_MS, sent);
-    this.state = await this.around.api.withdraw();
-    for (const kept of await this.outbox.all()) await this.outbox.remove(kept.id);
-    this.stop();
+  get state(): State {
+    return this.now;
   }
 
-  private stop(failure: unknown = null): void {
+  /** Whether there is something that somebody who leaves may want to be deleted. */
+  get hasAnswers(): boolean {
+    return this.state.phase !== "consent";
+  }
+
+  going(): boolean {
+    return !this.over;
+  }
+
+  become(state: State): void {
+    this.now = state;
+  }
+
+  isDone(item: string): boolean {
+    return this.recorded.has(item) || this.state.done.includes(item);
+  }
+
+  async record(kind: RecordBody["kind"], name: string, data: RecordBody["data"]): Promise<void> {
+    const record = { record_uuid: newUuid(), kind, name, data };
+    await this.sender.add({ session: this.state.session, record });
+    this.recorded.add(name === "" ? kind : `${kind}/${name}`);
+  }
+
+  asking<T>(attempt: () => Promise<T>): Promise<T> {
+    return retrying(attempt, this.patience);
+  }
+
+  wait(message: string, task: () => Promise<void>): Part {
+    return { type: WaitPlugin, message, task: () => this.guarded(task) };
+  }
+
+  async guarded(task: () => Promise<void>): Promise<void> {
+    try {
+      await task();
+    } catch (error) {
+      await this.giveUp(error);
+    }
+  }
+
+  /**
+   * Leave the study. With `deleteAnswers` everything is deleted, and what was not sent yet never is; else
+   * the answers given so far are sent first, and what takes too long is not sent any more.
+   */
+  async withdraw(deleteAnswers: boolean): Promise<void> {
+    if (!deleteAnswers) {
+      const sent = this.sender.idle();
+      tryNow();
+      await atMost(LAST_ANSWERS_MS, sent);
+    }
+    this.now = await this.around.api.withdraw(deleteAnswers);
+    this.stop();
+    await this.outbox.clear();
+    new Draft(this.state.session).forget();
+  }
+
+  /** End this page's part, with what made that necessary; null for the session's own end. */
+  stop(failure: unknown = null): void {
     if (this.over) return;
     this.over = true;
     this.failure = failure;
@@ -109,16 +166,17 @@ export class Run {
 
   private timeline(): Part[] {
     const during = (phase: State["phase"]) => (): boolean => !this.over && this.state.phase === phase;
+    const opening = [warning(this), calibration(this), only(() => !this.resumed, instructions(this))];
     return [
       this.wait(strings.page.connecting, () => this.catchUp()),
-      { timeline: [this.consentPage()], conditional_function: during("consent") },
-      { timeline: [this.openingPage()], conditional_function: during("trials") },
+      only(during("consent"), consent(this)),
+      only(during("trials"), ...opening),
       {
         timeline: [this.trials(), this.wait(strings.saving.last, () => this.everythingSaved())],
         conditional_function: during("trials"),
         loop_function: during("trials"),
       },
-      { timeline: [this.debriefPage()], conditional_function: during("debrief") },
+      only(during("debrief"), questionnaire(this), debriefing(this, () => this.finish())),
     ];
   }
 
@@ -126,94 +184,49 @@ export class Run {
   private async catchUp(): Promise<void> {
     if ((await this.outbox.all()).length > 0) {
       await this.sender.idle();
-      this.state = await retrying(() => this.around.api.state(), this.patience);
+      this.now = await this.asking(() => this.around.api.state());
     }
     this.given = this.state.answered;
     this.resumed = this.state.phase === "trials" && this.given > 0;
-  }
-
-  private consentPage(): Part {
-    const { title, texts } = this.state;
-    return {
-      type: PagePlugin,
-      kicker: strings.consent.kicker,
-      title,
-      paragraphs: paragraphsOf(texts.consent),
-      primary: strings.consent.agree,
-      secondary: strings.consent.decline,
-      on_finish: ({ choice }: { choice?: Choice }) => this.guarded(() => this.consented(choice)),
-    };
-  }
-
-  private async consented(choice: Choice | undefined): Promise<void> {
-    if (choice === undefined) return;
-    this.state = await retrying(() => this.around.api.consent(choice === "primary"), this.patience);
-  }
-
-  private openingPage(): Part {
-    return {
-      timeline: [
-        { timeline: [this.instructionsPage()], conditional_function: () => !this.resumed },
-        { timeline: [this.welcomeBackPage()], conditional_function: () => this.resumed },
-      ],
-    };
-  }
-
-  private instructionsPage(): Part {
-    const { texts, response } = this.state;
-    const { kicker, title } = strings.instructions;
-    return {
-      type: PagePlugin,
-      kicker,
-      title,
-      paragraphs: paragraphsOf(texts.instructions),
-      extra: () => howItWorks(response),
-      primary: strings.instructions.start,
-    };
-  }
-
-  private welcomeBackPage(): Part {
-    const { kicker, title, body, again, go } = strings.welcomeBack;
-    const words = (): string[] => [body(this.state.answered, this.state.total), again];
-    return { type: PagePlugin, kicker, title, paragraphs: words, primary: go, ready: true };
   }
 
   private trials(): Part {
     return {
       timeline: [
         this.wait(strings.page.nextPicture, () => this.prepare()),
-        { timeline: [this.practiceOverPage()], conditional_function: () => this.practiceJustEnded() },
-        { timeline: [this.trial()], conditional_function: () => this.current !== null },
-        { timeline: [this.practiceFeedback()], conditional_function: () => this.current?.practice === true },
+        ...interludes(this, () => this.here()),
+        only(() => this.current !== null, this.trial()),
+        only(() => this.measured !== null && this.asksConfidence(), this.confidence()),
+        only(() => this.current?.practice === true, this.practiceFeedback()),
       ],
       loop_function: () => !this.over && this.current !== null,
     };
   }
 
-  private wait(message: string, task: () => Promise<void>): Part {
-    return { type: WaitPlugin, message, task: () => this.guarded(task) };
-  }
-
   private async prepare(): Promise<void> {
-    this.around.header.progress(this.progressWith(this.current?.practice ?? false));
     this.current = this.given >= this.state.total ? null : await this.pictures.next();
-    if (this.current !== null) this.around.header.progress(this.progressWith(this.current.practice));
+    this.showProgress();
   }
 
-  private progressWith(practice: boolean): { answered: number; total: number; practice: boolean } {
-    return { answered: this.given, total: this.state.total, practice };
+  private showProgress(): void {
+    const practice = this.current?.practice ?? false;
+    this.around.header.progress({ answered: this.given, total: this.total, practice });
   }
 
-  private practiceJustEnded(): boolean {
-    if (this.current === null) return false;
-    const ended = this.practised && !this.current.practice;
-    this.practised = this.current.practice;
-    return ended;
+  /** Rounds of practice that may turn out not to be needed do not count before they begin. */
+  private get total(): number {
+    const { practice_trials: trials, practice_rounds: rounds } = this.state.flow;
+    if (this.practised || this.current?.practice !== true) return this.state.total;
+    const round = Math.floor(this.current.index / trials);
+    return this.state.total - (rounds - 1 - round) * trials;
   }
 
-  private practiceOverPage(): Part {
-    const { kicker, title, body, go } = strings.practiceOver;
-    return { type: PagePlugin, kicker, title, paragraphs: [body], primary: go, ready: true };
+  /** Before the trial that comes next; null if none does. */
+  private here(): Place | null {
+    if (this.over || this.current === null) return null;
+    const { index, practice } = this.current;
+    const { given: answered, total, before, resumed } = this;
+    return { index, practice, answered, total, before, resumed };
   }
 
   private trial(): Part {
@@ -230,8 +243,11 @@ export class Run {
       alternatives: now("alternatives"),
       max_words: this.state.response.max_words,
       dont_know: this.state.response.dont_know,
+      size_degrees: this.state.flow.calibration.size_degrees,
+      device_px_per_mm: () => this.state.calibration?.device_px_per_mm ?? null,
+      distance_mm: () => this.state.calibration?.distance_mm ?? this.state.flow.calibration.assumed_distance_mm,
       on_onset: () => this.pictureShown(),
-      on_finish: (measured: Partial<Measured>) => this.guarded(() => this.answered(measured)),
+      on_finish: (measured: Partial<Measured>) => this.guarded(() => this.named(measured)),
     };
   }
 
@@ -242,31 +258,68 @@ export class Run {
     this.sender.add(parcel).catch((error: unknown) => this.stop(error));
   }
 
-  private async answered(measured: Partial<Measured>): Promise<void> {
-    const trial = this.current;
-    if (trial === null || !isComplete(measured)) return;
+  /** What was seen is named; the answer is complete, unless it is asked how sure one is. */
+  private async named(measured: Partial<Measured>): Promise<void> {
+    this.measured = isComplete(measured) ? measured : null;
+    if (!this.asksConfidence()) await this.answered(null);
+  }
+
+  private asksConfidence(): boolean {
+    return this.state.response.confidence > 0 && this.measured?.dont_know === false;
+  }
+
+  private confidence(): Part {
+    return {
+      type: ConfidencePlugin,
+      levels: this.state.response.confidence,
+      on_finish: (given: Partial<Sureness>) =>
+        this.guarded(async () => {
+          if (isSure(given)) await this.answered(given);
+        }),
+    };
+  }
+
+  /** Keep the complete answer, and have it sent. */
+  private async answered(sure: Sureness | null): Promise<void> {
+    const { current: trial, measured } = this;
+    if (trial === null || measured === null) return;
+    this.measured = null;
     this.receipt = this.sender.receiptOf(trial.trial);
-    await this.sender.add(this.parcel(trial, measured));
+    await this.sender.add(this.parcel(trial, measured, sure));
     this.given += 1;
-    this.around.header.progress(this.progressWith(trial.practice));
+    this.before = trial;
     trial.picture.close();
     trial.maskPicture?.close();
   }
 
-  private parcel(trial: ReadyTrial, measured: Measured): Parcel {
+  private parcel(trial: ReadyTrial, measured: Measured, sure: Sureness | null): Parcel {
+    const took = sure === null ? {} : { confidence_rt_ms: Math.round(sure.rt) };
     const answer = {
       response_uuid: newUuid(),
       response: measured.response,
       dont_know: measured.dont_know,
+      confidence: sure?.confidence ?? null,
       rt_ms: measured.rt_ms,
       rt_first_key_ms: measured.rt_first_key_ms,
+      onset_ms: measured.onset_ms,
+      offset_ms: measured.offset_ms,
       exposure_measured_ms: measured.exposure_measured_ms,
+      exposure_frames: measured.exposure_frames,
       frame_interval_ms: measured.frame_interval_ms,
       dropped_frames: measured.dropped_frames,
+      timing_flags: measured.timing_flags,
       presented_again: trial.already_presented,
-      client: { ...measured.client, durable_queue: this.outbox.durable },
+      client: { ...measured.client, ...took, durable_queue: this.outbox.durable },
     };
     return { session: this.state.session, trial: trial.trial, answer };
+  }
+
+  /** The session may have become shorter: practice that went well ends, and its pictures are not wanted any more. */
+  private acknowledged({ total }: Receipt): void {
+    if (total === this.state.total) return;
+    this.now = { ...this.state, total };
+    this.practised = true;
+    this.pictures.reset();
   }
 
   private practiceFeedback(): Part {
@@ -281,7 +334,7 @@ export class Run {
     return {
       timeline: [
         this.wait(strings.feedback.waiting, fetched),
-        { timeline: [page], conditional_function: () => this.feedback !== null },
+        only(() => this.feedback !== null, page),
       ],
     };
   }
@@ -289,7 +342,7 @@ export class Run {
   /** After the last trial: wait for every acknowledgement, then ask the server whether it agrees. */
   private async everythingSaved(): Promise<void> {
     await this.sender.idle();
-    this.state = await retrying(() => this.around.api.state(), this.patience);
+    this.now = await this.asking(() => this.around.api.state());
     this.rounds += 1;
     if (this.state.phase !== "trials") return this.around.header.progress(null);
     if (this.rounds > this.state.total + 1) throw new Error("the server has trials left but offers none");
@@ -297,27 +350,10 @@ export class Run {
     this.pictures.reset();
   }
 
-  private debriefPage(): Part {
-    const link = (): HTMLElement =>
-      element(
-        "p",
-        { class: "hint" },
-        element("a", { href: this.around.creditsUrl, target: "_blank", rel: "noopener" }, strings.debrief.credits),
-      );
-    return {
-      type: PagePlugin,
-      kicker: strings.debrief.kicker,
-      title: strings.debrief.title,
-      paragraphs: paragraphsOf(this.state.texts.debrief),
-      extra: link,
-      primary: strings.debrief.finish,
-      on_finish: ({ choice }: { choice?: Choice }) => this.guarded(() => this.finished(choice)),
-    };
-  }
-
-  private async finished(choice: Choice | undefined): Promise<void> {
-    if (choice === undefined) return;
-    this.state = await retrying(() => this.around.api.finish(), this.patience);
+  /** The server ends the session when it holds everything. */
+  private async finish(): Promise<void> {
+    if (!this.over) await this.sender.idle();
+    if (!this.over) this.now = await this.asking(() => this.around.api.finish());
   }
 
   /**
@@ -327,23 +363,15 @@ export class Run {
   private refused(error: ApiError, parcel: Parcel): Verdict {
     const superseded = error.status === 401;
     if (OUT_OF_STEP.has(error.code)) this.pictures.reset();
-    else if (superseded || parcel.answer !== null) void this.giveUp(error);
+    else if (superseded || ENDED.has(error.code) || parcel.answer) void this.giveUp(error);
     return superseded ? "stop" : "drop";
-  }
-
-  private async guarded(task: () => Promise<void>): Promise<void> {
-    try {
-      await task();
-    } catch (error) {
-      await this.giveUp(error);
-    }
   }
 
   /** Stop here: at the session's end if that is why, else with the failure. */
   private async giveUp(error: unknown): Promise<void> {
     if (!(error instanceof ApiError) || !ENDED.has(error.code)) return this.stop(error);
     try {
-      this.state = await retrying(() => this.around.api.state(), this.patience);
+      this.now = await this.asking(() => this.around.api.state());
       this.stop();
     } catch (another) {
       this.stop(another);
@@ -353,4 +381,8 @@ export class Run {
 
 function isComplete(measured: Partial<Measured>): measured is Measured {
   return typeof measured.response === "string" && typeof measured.rt_ms === "number";
+}
+
+function isSure(given: Partial<Sureness>): given is Sureness {
+  return typeof given.confidence === "number" && typeof given.rt === "number";
 }

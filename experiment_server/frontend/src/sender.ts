@@ -6,6 +6,17 @@ import { retrying } from "./retry";
 
 export type Connection = "saved" | "saving";
 
+/** Refusals by which the server has decided about an answer for good, so that keeping it would help nobody. */
+const FINAL = new Set([
+  "bad_request",
+  "request_entity_too_large",
+  "no_such_trial",
+  "out_of_order",
+  "uuid_in_use",
+  "session_finished",
+  "session_abandoned",
+]);
+
 /** What to do with a parcel that the server will never take: leave it out, or stop sending. */
 export type Verdict = "drop" | "stop";
 
@@ -55,6 +66,16 @@ export class Sender {
   /** Send nothing more from this page. */
   stop(): void {
     this.stopped = true;
+    this.mayLeave();
+  }
+
+  /** Let the browser ask before a page is left whose answers wait for the connection. */
+  private holdBack(): void {
+    window.addEventListener("beforeunload", askFirst);
+  }
+
+  private mayLeave(): void {
+    window.removeEventListener("beforeunload", askFirst);
   }
 
   private start(): void {
@@ -74,6 +95,7 @@ export class Sender {
       this.running = false;
     }
     if (this.stopped) return;
+    this.mayLeave();
     this.events.connection("saved");
     this.waiting.splice(0).forEach((resolve) => resolve());
   }
@@ -89,11 +111,14 @@ export class Sender {
     this.events.connection("saving");
     try {
       const receipt = await retrying(() => this.send(parcel), {
-        onTrouble: (error) => this.events.trouble(error),
+        onTrouble: (error) => {
+          this.holdBack();
+          this.events.trouble(error);
+        },
         stopped: () => this.stopped,
       });
       await this.outbox.remove(parcel.id);
-      if (receipt !== null) this.settle(parcel.trial, receipt);
+      if (receipt !== null) this.settle(receipt.trial, receipt);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (!this.stopped) await this.refuse(error, parcel);
@@ -101,15 +126,24 @@ export class Sender {
   }
 
   private async send(parcel: Parcel): Promise<Receipt | null> {
-    if (parcel.answer !== null) return this.api.respond(parcel.trial, parcel.answer);
-    await this.api.presented(parcel.trial);
+    if (parcel.record !== undefined) await this.api.record(parcel.record);
+    else if (parcel.answer !== null) return this.api.respond(parcel.trial, parcel.answer);
+    else await this.api.presented(parcel.trial);
     return null;
   }
 
   private async refuse(error: ApiError, parcel: Kept): Promise<void> {
-    if (this.events.refused(error, parcel) === "stop") return this.stop();
+    const verdict = this.events.refused(error, parcel);
+    if (verdict === "stop") return this.stop();
+    if (parcel.answer && !FINAL.has(error.code)) return this.giveUp(error);
     await this.outbox.remove(parcel.id);
-    if (parcel.answer !== null) this.settle(parcel.trial, null);
+    if (parcel.answer) this.settle(parcel.trial, null);
+  }
+
+  /** Perhaps the server takes the answer another time: it stays where it is, and nothing after it is sent. */
+  private giveUp(error: ApiError): void {
+    this.stop();
+    this.events.failed(error);
   }
 
   private settle(trial: string, receipt: Receipt | null): void {
@@ -117,4 +151,8 @@ export class Sender {
     this.receipts.get(trial)?.(receipt);
     this.receipts.delete(trial);
   }
+}
+
+function askFirst(event: BeforeUnloadEvent): void {
+  event.preventDefault();
 }

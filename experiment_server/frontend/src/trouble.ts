@@ -3,12 +3,13 @@
 import { ApiError } from "./api";
 import { strings } from "./strings";
 
-export type Trouble = "superseded" | "full" | "closed" | "incomplete" | "unknown" | "broken";
+export type Trouble = "superseded" | "full" | "closed" | "notOpen" | "incomplete" | "unknown" | "broken";
 
 const BY_CODE: Record<string, Trouble> = {
   superseded: "superseded",
   study_full: "full",
   study_closed: "closed",
+  study_not_open: "notOpen",
   incomplete_link: "incomplete",
   no_such_study: "unknown",
 };
@@ -17,10 +18,15 @@ export function troubleOf(error: unknown): Trouble {
   return error instanceof ApiError ? (BY_CODE[error.code] ?? "broken") : "broken";
 }
 
+const BUSY_BY_CODE: Record<string, string> = {
+  too_many_requests: strings.status.tooManyRequests,
+  too_many_arrivals: strings.status.tooManyArrivals,
+};
+
 /** What to say while a server that is busy is asked again; null if it is the connection that is missing. */
 export function busyWords(error: unknown): string | null {
   if (!(error instanceof ApiError) || (error.status !== 429 && error.status !== 503)) return null;
-  return error.code === "unreadable" ? strings.status.busy : error.message;
+  return BUSY_BY_CODE[error.code] ?? strings.status.busy;
 }
 
 /** A few words for a person who reports the failure; no text of the participant's. */

@@ -7,31 +7,35 @@ import { busyWords } from "./trouble";
 export class Withdrawal {
   private readonly dialog: HTMLDialogElement;
   private before: Element | null = null;
-  private readonly stay: HTMLButtonElement;
-  private readonly go: HTMLButtonElement;
+  private readonly choice = element("p", {}, strings.withdraw.choice);
+  private readonly stay = button(strings.withdraw.stay, "primary", () => this.close());
+  private readonly keep = button(strings.withdraw.keep, "quiet", () => void this.confirm(false));
+  private readonly erase = button(strings.withdraw.erase, "quiet danger", () => void this.confirm(true));
+  private readonly status = element("p", { class: "hint", role: "status" });
   private readonly problem = element("p", { class: "problem", role: "alert" });
 
-  /** `leave` tells the server; it throws if that fails. */
-  constructor(private readonly leave: () => Promise<void>) {
-    this.stay = button(strings.withdraw.stay, "primary", () => this.close());
-    this.go = button(strings.withdraw.leave, "quiet danger", () => void this.confirm());
-    const title = element("h2", { id: "withdraw-title" }, strings.withdraw.title);
+  /** `leave` tells the server, and whether the answers are to be deleted; it throws if that fails. */
+  constructor(private readonly leave: (deleteAnswers: boolean) => Promise<void>) {
     this.dialog = element(
       "dialog",
-      { "aria-labelledby": "withdraw-title" },
-      title,
-      element("p", {}, strings.withdraw.body),
+      { "aria-labelledby": "withdraw-title", "aria-describedby": "withdraw-body" },
+      element("h2", { id: "withdraw-title" }, strings.withdraw.title),
+      element("div", { class: "text", id: "withdraw-body" }, element("p", {}, strings.withdraw.body), this.choice),
+      this.status,
       this.problem,
-      element("div", { class: "actions" }, this.stay, this.go),
+      element("div", { class: "actions" }, this.stay, this.keep, this.erase),
     );
-    this.dialog.addEventListener("cancel", (event) => this.go.disabled && event.preventDefault());
+    this.dialog.addEventListener("cancel", (event) => this.keep.disabled && event.preventDefault());
     this.dialog.addEventListener("close", () => this.giveFocusBack());
     document.body.append(this.dialog);
   }
 
-  ask(): void {
+  /** Ask whether to leave, and if there are answers what is to become of them. */
+  ask(hasAnswers: boolean): void {
     if (this.dialog.open) return;
     this.problem.replaceChildren();
+    this.choice.hidden = this.erase.hidden = !hasAnswers;
+    this.keep.textContent = hasAnswers ? strings.withdraw.keep : strings.withdraw.leave;
     this.before = document.activeElement;
     this.dialog.showModal();
   }
@@ -50,10 +54,10 @@ export class Withdrawal {
     place.focus({ preventScroll: true });
   }
 
-  private async confirm(): Promise<void> {
+  private async confirm(deleteAnswers: boolean): Promise<void> {
     this.busy(true);
     try {
-      await this.leave();
+      await this.leave(deleteAnswers);
       this.close();
     } catch (error) {
       console.warn("withdrawing failed:", error);
@@ -66,7 +70,7 @@ export class Withdrawal {
   /** While the server is told, nothing else can be chosen. */
   private busy(busy: boolean): void {
     if (busy) this.problem.replaceChildren();
-    this.stay.disabled = this.go.disabled = busy;
-    this.go.textContent = busy ? strings.withdraw.leaving : strings.withdraw.leave;
+    this.status.textContent = busy ? strings.withdraw.leaving : "";
+    this.stay.disabled = this.keep.disabled = this.erase.disabled = busy;
   }
 }
