@@ -78,7 +78,7 @@ def apply(study: str, quiet: bool, as_json: bool) -> None:
     """Record whom the rules in STUDY's own file keep out of its analysis.
 
     The rules ([exclusion] in the study file) were frozen before there were data. They judge sessions that
-    were completed; what is on record stays, and doing it again adds what is new.
+    ended or answered their last trial; what is on record stays, and doing it again adds what is new.
 
     \b
     Example:
@@ -110,7 +110,7 @@ def apply(study: str, quiet: bool, as_json: bool) -> None:
 def exclude(study: str, pseudonym: str, reason: str, who: str | None, quiet: bool, as_json: bool) -> None:
     """Record a decision of your own to keep a participant, PSEUDONYM, out of the analysis of STUDY.
 
-    The dataset names it as such, with the reason, who decided and when.
+    The dataset's exclusions.csv names it as such, with the reason, who decided and when.
 
     \b
     Example:

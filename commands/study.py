@@ -45,7 +45,8 @@ def check(file: Path, quiet: bool, as_json: bool) -> None:
       python manage.py study check study.toml
     """
     frozen = freeze(file)
-    say(_summary(frozen), f"{file} is in order: {_described(frozen)}.", quiet=quiet, as_json=as_json)
+    done = f"{file} is in order: {_described(frozen)}.{_notes(frozen)}"
+    say({**_summary(frozen), "launch_lacks": _lacking(frozen)}, done, quiet=quiet, as_json=as_json)
 
 
 @study.command()
@@ -71,6 +72,7 @@ def create(file: Path, quiet: bool, as_json: bool) -> None:
             created = studies.create(connection, frozen, utc_now())
     done = (
         f"Created {_described(frozen)}. It is a draft: open it with study rehearse or study launch."
+        f"{_notes(frozen)}"
         if created
         else f"{frozen.file.name} is there already, just as it is."
     )
@@ -85,16 +87,33 @@ def _summary(frozen: FrozenStudy) -> dict[str, Any]:
         "concepts": len(file.concepts),
         "conditions": len(file.condition),
         "stimuli": len(frozen.stimuli),
-        "trials": file.trials.test + file.practice.trials + file.catch.trials,
+        "trials": file.trials.test + file.practice.trials * file.practice.rounds + file.catch.trials,
         "places": file.places,
     }
 
 
+def _lacking(frozen: FrozenStudy) -> list[str]:
+    """What a launch would ask for and not find."""
+    return list(launching.lacks(frozen.file))
+
+
+def _notes(frozen: FrozenStudy) -> str:
+    """What a researcher should know before it is too late, each on a line of its own."""
+    from experiment_server.languages import of_study
+
+    lacking, language = _lacking(frozen), frozen.file.language
+    notes = [f"It can be rehearsed and not launched; it lacks {'; '.join(lacking)}."] if lacking else []
+    if of_study(language).mixed:
+        notes.append(f"The page's own words are in English: there is no catalogue for {language!r}.")
+    return "".join(f"\n{note}" for note in notes)
+
+
 def _described(frozen: FrozenStudy) -> str:
     made = _summary(frozen)
+    most = "at most " if frozen.file.practice.rounds > 1 else ""
     return (
         f"study {made['name']} ({made['sha256'][:8]}), {made['concepts']} concepts in {made['conditions']} "
-        f"conditions, {made['stimuli']} stimuli, {made['trials']} trials for each of "
+        f"conditions, {made['stimuli']} stimuli, {most}{made['trials']} trials for each of "
         f"{made['places']} participants"
     )
 
@@ -152,8 +171,9 @@ def close(name: str, quiet: bool, as_json: bool) -> None:
       python manage.py study close demo
     """
     with study_database(load_settings()) as engine, writing(engine) as connection:
+        before = studies.status(connection, name).status
         closed = launching.close(connection, name)
-    done = f"{name} takes nobody else." if closed else f"{name} is closed already."
+    done = f"{name} takes nobody else." if closed else f"{name} is {STATUSES[before]} and takes nobody."
     say({"name": name, "closed": closed}, done, quiet=quiet, as_json=as_json)
 
 

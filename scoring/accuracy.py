@@ -65,9 +65,9 @@ def two_way_mean_interval(
     within their stratum.
 
     Each variance carries its small-sample factor G/(G-1); t has min(participants, sources - strata)
-    - 1 degrees of freedom (sources - strata where there are strata); where the sum is not positive
-    the largest of the three stands in. The ends are taken on the logit scale (delta method), so they
-    stay inside [0, 1]; simulated coverage is then 95-97% for accuracies of .5 to .95, where ends on the
+    - 1 degrees of freedom (sources - strata where there are strata); where the sum is below a tenth of
+    the largest of the three, as chance has it with few clusters, that one stands in. The ends are taken on the
+    logit scale (delta method), so they stay inside [0, 1]; simulated coverage is then 95-97% for accuracies of .5 to .95, where ends on the
     plain scale fall to 91%. Where all values are 0, or all 1, the variance says nothing and the interval
     is the one-sided bound (1-confidence)^(1/g), g the smaller of the two counts. NaN ends, with a
     reason, below two participants or two sources, or where all values are equal in between.
@@ -256,8 +256,8 @@ def _two_way_variance(score: Floats, people: Codes, pictures: Codes, group: Code
     of_people = _cluster_variance(residual, people, 1)
     of_pictures = _cluster_variance(residual, pictures, _count(group))
     of_both = _cluster_variance(residual, both, 1)
-    total = of_people + of_pictures - of_both
-    return total if total > 0 else max(of_people, of_pictures, of_both)
+    total, largest = of_people + of_pictures - of_both, max(of_people, of_pictures, of_both)
+    return total if total > largest / 10 else largest
 
 
 def _cluster_variance(residual: Floats, cluster: Codes, strata: int) -> float:

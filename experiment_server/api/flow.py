@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from random import Random
 from typing import Any
 
 from experiment_server.api import schemas
+from experiment_server.design.allocation import shuffled
 from experiment_server.design.definition import Definition
 from experiment_server.design.page_tables import Questionnaire
 
@@ -13,12 +16,12 @@ PX_PER_MM = (0.5, 100.0)
 DISTANCE_MM = (50.0, 5000.0)
 
 
-def present_flow(definition: Definition) -> schemas.Flow:
-    """The flow of a study; no right answer is in it."""
+def present_flow(definition: Definition, seed: int) -> schemas.Flow:
+    """The flow of a session with a seed; no right answer is in it, not even by its place."""
     design = definition.design
     shown, wanted = design.presentation, design.calibration
     return schemas.Flow(
-        flicker_warning=shown.flicker_warning and shown.exposure_ms > 0,
+        flicker_warning=definition.warns,
         break_every=design.trials.break_every,
         practice_trials=design.practice.trials,
         practice_rounds=design.practice.rounds,
@@ -30,7 +33,7 @@ def present_flow(definition: Definition) -> schemas.Flow:
             size_degrees=shown.size_degrees,
         ),
         comprehension=[
-            schemas.Item(name=str(number), text=one.text, options=list(one.options))
+            schemas.Item(name=str(number), text=one.text, options=_in_any_order(one.options, seed, number))
             for number, one in enumerate(design.comprehension.question, start=1)
         ],
         comprehension_attempts=design.comprehension.attempts,
@@ -40,6 +43,11 @@ def present_flow(definition: Definition) -> schemas.Flow:
         ],
         questionnaire=_items(design.questionnaire),
     )
+
+
+def _in_any_order(options: Sequence[str], seed: int, number: int) -> list[str]:
+    """The options of a question in an order of the session's own."""
+    return shuffled(options, Random(f"comprehension:{seed}:{number}"))  # noqa: S311 - not secret
 
 
 def _items(questionnaire: Questionnaire) -> list[schemas.Item]:

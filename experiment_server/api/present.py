@@ -31,7 +31,7 @@ def present_state(definition: Definition, standing: Standing) -> schemas.State:
             "response": design.response.model_dump(include=FORM),
             "texts": design.texts.model_dump(),
             "governance": design.governance and schemas.Governance(**design.governance.model_dump()),
-            "flow": present_flow(definition),
+            "flow": present_flow(definition, session.seed),
             "done": [f"{kind}/{name}" if name else kind for kind, name in standing.done],
             "calibration": present_calibration(standing.calibration),
             "completion": _completion(definition, standing),

@@ -264,6 +264,7 @@ def finish(body: schemas.EmptyBody) -> flask.Response:
     "Withdraw from the study; the answers given so far stay, or are deleted.",
     {200: schemas.State},
     body=schemas.WithdrawBody,
+    errors=(409,),
 )
 def withdraw(body: schemas.WithdrawBody) -> flask.Response:
     """The state, with the code for those who withdrew. A session that has ended stays as it is."""

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from experiment_server.design.allocation import Kind, shuffled
+from experiment_server.design.foils import offered
 from experiment_server.design.study_file import StudyDesign
 from scoring.answers import JUDGE_VERSION, Judgement, Lexicon, judge
 
@@ -35,8 +36,10 @@ class Definition:
 
     @classmethod
     def parse(cls, text: str) -> Definition:
-        """Read the JSON that ``design.freeze`` wrote."""
+        """Read the JSON that ``design.freeze`` wrote, now or in an earlier version."""
         document: dict[str, Any] = json.loads(text)
+        # studies that were frozen before there was a warning go on as they began
+        document["study"].setdefault("presentation", {}).setdefault("flicker_warning", False)
         return cls(
             StudyDesign.model_validate_json(json.dumps(document["study"])),
             tuple(document["masks"]),
@@ -57,7 +60,22 @@ class Definition:
         first = practice.trials * practice.rounds
         main = self.design.trials.test + self.design.catch.trials
         parts = len(self.design.instructed) + 1
-        return [(str(number), first + max(1, main * number // parts)) for number in range(1, parts)]
+        places = (min(max(1, main * number // parts), main - 1) for number in range(1, parts))
+        return [(str(number), first + place) for number, place in enumerate(places, start=1)]
+
+    @property
+    def warns(self) -> bool:
+        """Whether participants are warned of pictures that flash."""
+        shown = self.design.presentation
+        return shown.flicker_warning and shown.exposure_ms > 0
+
+    @property
+    def breaks(self) -> set[str]:
+        """Indices of the trials that a break may come before."""
+        practice, every = self.design.practice, self.design.trials.break_every
+        first = practice.trials * practice.rounds
+        main = self.design.trials.test + self.design.catch.trials
+        return {str(first + done) for done in range(every, main, every)} if every else set()
 
     @property
     def trials(self) -> dict[Kind, int]:
@@ -66,26 +84,14 @@ class Definition:
         return {"practice": design.practice.trials, "test": design.trials.test, "catch": design.catch.trials}
 
     def offered(self, concept: str) -> tuple[str, ...]:
-        """What a concept's trials offer to choose from; empty when answers are typed.
-
-        Where that is not everything, the foils of a concept are the same for all participants, and each
-        word is as often a foil as any other: the words stand in a circle, in an order of the study's own,
-        and a concept's foils lie at distances that are the same for all.
-        """
-        every, wanted = self.design.alternatives, self.design.response.choices
-        if not wanted or wanted >= len(every):
-            return every
-        rng = Random(f"foils:{self.design.seed}")  # noqa: S311 - reproducible, not secret
-        circle = shuffled(every, rng)
-        steps = (0, *rng.sample(range(1, len(circle)), wanted - 1))
-        place = circle.index(concept)
-        return tuple(circle[(place + step) % len(circle)] for step in steps)
+        """What a concept's trials offer to choose from; empty when answers are typed."""
+        return offered(self.design, concept)
 
     def alternatives(self, session_seed: int, trial_index: int, concept: str) -> list[str] | None:
         """What one trial offers to choose from, in its own order; None when answers are typed."""
-        offered = self.offered(concept)
+        words = self.offered(concept)
         rng = Random(f"{session_seed}:{trial_index}")  # noqa: S311 - reproducible, not secret
-        return shuffled(offered, rng) if offered else None
+        return shuffled(words, rng) if words else None
 
     def judge(self, concept: str, response: str) -> Judgement:
         """Judge an answer, empty for "don't know", as the participant's feedback and the export both do.

@@ -11,10 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from experiment_server.design.foils import offered
 from experiment_server.design.keystrokes import counted, machine_typed, pasted
 from experiment_server.design.study_file import StudyDesign
 from scoring.answers import judge, normalise
 from scoring.answers.words import says_dont_know
+
+#: the numbers behind a flag, and perhaps a word
+Evidence = dict[str, float | int | str]
 
 #: of the rules; recorded with every exclusion that they decide
 QUALITY_VERSION = "1"
@@ -71,7 +75,7 @@ class Flag:
 
     name: str
     raised: bool
-    evidence: dict[str, float | int | str]
+    evidence: Evidence
 
 
 def assess(design: StudyDesign, signals: SessionSignals) -> tuple[Flag, ...]:
@@ -107,7 +111,7 @@ def _enough(name: str, right: int, answered: int, planned: int, wanted: int) -> 
     if not planned:
         return None
     needed = wanted or -(-planned // 2)
-    evidence: dict[str, float | int | str] = {"right": right, "of": answered, "needed": needed}
+    evidence: Evidence = {"right": right, "of": answered, "needed": needed}
     return Flag(name, right + max(0, planned - answered) < needed, evidence)
 
 
@@ -137,23 +141,36 @@ def _too_fast(design: StudyDesign, signals: SessionSignals) -> Flag | None:
 def _repeated(design: StudyDesign, signals: SessionSignals) -> Flag | None:
     """How much of the way from what truth or chance would give to one answer always.
 
-    ``expected`` is the share of trials in which the commonest answer was right, at least that of a guess
-    among the alternatives; ``excess`` = (share - expected) / (1 - expected), as guessing is corrected for.
+    ``share`` is of the trials in which the answer could be given; ``expected`` is the share of these in
+    which it was right, at least that of a guess among the alternatives; ``excess`` = (share - expected) /
+    (1 - expected), as guessing is corrected for. The answer with the largest excess is looked at.
     """
+    threshold = design.quality.repeated_share
     given = [(key, trial) for trial in signals.main if (key := _answer(trial))]
-    if not given:
-        return Flag("repeated", False, {**_no_repeats(design), "of": 0})
-    answer, times = min(Counter(key for key, _ in given).items(), key=lambda one: (-one[1], one[0]))
-    share, expected = times / len(given), _expected(design, answer, given)
+    times = Counter(key for key, _ in given)
+    often = [answer for answer in sorted(times) if times[answer] >= FEWEST_REPEATS]
+    looked_at = often or sorted(times, key=lambda answer: (-times[answer], answer))[:1]
+    found = [_repeats(design, answer, given) for answer in looked_at]
+    nothing: Evidence = {"answer": "", "count": 0, "of": 0, "share": 0.0, "expected": 0.0, "excess": 0.0}
+    most = max(found, key=lambda one: float(one["excess"]), default=nothing)
+    raised = bool(often) and float(most["excess"]) >= threshold
+    return Flag("repeated", raised, {**most, "threshold": threshold})
+
+
+def _repeats(design: StudyDesign, answer: str, given: Sequence[tuple[str, TrialSignals]]) -> Evidence:
+    """The numbers of one answer."""
+    possible = [
+        (key, trial) for key, trial in given if key == answer or _could_be_given(design, answer, trial)
+    ]
+    times = sum(key == answer for key, _ in possible)
+    share, expected = times / len(possible), _expected(design, answer, possible)
     excess = (share - expected) / (1 - expected) if expected < 1 else 0.0
-    evidence = {**_no_repeats(design), "answer": answer, "count": times, "of": len(given)}
-    evidence |= {"share": _short(share), "expected": _short(expected), "excess": _short(excess)}
-    return Flag("repeated", times >= FEWEST_REPEATS and excess >= design.quality.repeated_share, evidence)
+    numbers = {"share": _short(share), "expected": _short(expected), "excess": _short(excess)}
+    return {"answer": answer, "count": times, "of": len(possible), **numbers}
 
 
-def _no_repeats(design: StudyDesign) -> dict[str, float | int | str]:
-    nothing = {"share": 0.0, "expected": 0.0, "excess": 0.0}
-    return {"answer": "", "count": 0, "of": 0, **nothing, "threshold": design.quality.repeated_share}
+def _could_be_given(design: StudyDesign, answer: str, trial: TrialSignals) -> bool:
+    return not trial.chosen or answer in offered(design, trial.concept)
 
 
 def _answer(trial: TrialSignals) -> str:
@@ -167,8 +184,8 @@ def _answer(trial: TrialSignals) -> str:
 def _expected(design: StudyDesign, answer: str, given: Sequence[tuple[str, TrialSignals]]) -> float:
     named = {trial.concept for key, trial in given if key == answer and trial.correct >= RIGHT} | {answer}
     true = sum(trial.concept in named for _, trial in given) / len(given)
-    offered = design.response.choices or len(design.alternatives)
-    return max(true, 1 / offered) if offered else true
+    choices = design.response.choices or len(design.alternatives)
+    return max(true, 1 / choices) if choices else true
 
 
 def _pasted(design: StudyDesign, signals: SessionSignals) -> Flag | None:
@@ -201,7 +218,7 @@ def _left(trial: TrialSignals) -> bool:
 
 def _share(name: str, count: int, of: int, threshold: float, **more: float) -> Flag:
     share = count / of if of else 0.0
-    evidence: dict[str, float | int | str] = {"count": count, "of": of, "share": _short(share)}
+    evidence: Evidence = {"count": count, "of": of, "share": _short(share)}
     return Flag(name, count >= FEWEST and share >= threshold, {**evidence, "threshold": threshold, **more})
 
 

@@ -186,7 +186,7 @@ class StudyDesign(Table):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     title: str = Field(min_length=1, max_length=200)
     #: of the texts, as BCP 47 writes it; the page's own words too, where it knows the language
-    language: str = Field(default="en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    language: str = Field(default="en", pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")
     concepts: tuple[Name, ...] = Field(min_length=2)
     places: int = Field(ge=1, le=1_000_000)
     seed: int = Field(ge=0, lt=2**63)
@@ -263,6 +263,24 @@ class StudyFile(StudyDesign):
     #: path of the stimuli's folder or manifest, relative to the study file
     manifest: str = Field(min_length=1)
     lexicon: LexiconFile | None = None
+
+    @model_validator(mode="after")
+    def _excludes_by_what_it_asks(self) -> Self:
+        """Nor is this one, for the same reason."""
+        typed = self.response.form == "free_text"
+        asked = {
+            "catch": (self.catch.trials, "catch trials"),
+            "instructed": (len(self.instructed), "[[instructed]] items"),
+            "comprehension": (len(self.comprehension.question), "[[comprehension.question]]"),
+            "practice": (self.practice.criterion, "practice.criterion"),
+            "pasted": (typed, "typed answers"),
+            "machine_typed": (typed, "typed answers"),
+        }
+        for flag in self.exclusion.flags:
+            there, what = asked.get(flag, (True, ""))
+            if not there:
+                raise ValueError(f"exclusion.flags has {flag!r}, and the study has no {what}; leave it out")
+        return self
 
     @model_validator(mode="after")
     def _few_of_a_concept(self) -> Self:
@@ -380,7 +398,7 @@ _ALLOWED = {
 _FORMS = {
     "name": "write 1 to 63 lower-case letters, digits and hyphens, a letter or digit first",
     "completion_codes": "write 1 to 64 letters, digits, hyphens and underscores",
-    "language": 'write a language as BCP 47 does, such as "en", "it" or "pt-BR"',
+    "language": 'write a language as BCP 47 does, such as "en", "pt-BR" or "zh-Hant"',
     "questionnaire": "write 1 to 40 lower-case letters, digits and underscores, a letter first",
 }
 

@@ -239,14 +239,21 @@ def finish(connection: Connection, catalogue: Catalogue, bearer: Bearer, now: da
 
 
 def withdraw(connection: Connection, bearer: Bearer, delete_answers: bool, now: datetime) -> SessionRow:
-    """End a session at the participant's wish, and give its place back. An ended one stays as it is.
+    """End a session at the participant's wish, and give its place back.
 
-    The answers given so far stay, or are deleted with everything else that the session recorded.
+    The answers given so far stay, or are deleted with everything else that the session recorded, also
+    where it was abandoned or withdrawn from before; an ended one stays as it is otherwise. Raises ApiError
+    409 "session_finished" if the answers of a completed session are to be deleted: it was paid for them,
+    so that is for its researchers to do.
     """
     study_id = sessions.find(connection, bearer).study_id
     studies.lock(connection, study_id)
     session = sessions.authenticate(connection, bearer, now)
     if session.phase == "finished":
+        if delete_answers and session.outcome == "completed":
+            raise sessions.has_ended(session.outcome)
+        if delete_answers:
+            _erase(connection, session, now)
         return session
     _end_trials(connection, [session.id], WITHDREW)
     if delete_answers:
@@ -255,12 +262,16 @@ def withdraw(connection: Connection, bearer: Bearer, delete_answers: bool, now: 
 
 
 def _erase(connection: Connection, session: SessionRow, now: datetime) -> None:
-    """Delete what a session answered and recorded; its trials count as abandoned."""
+    """Delete what a session answered and recorded; its trials count as abandoned. Once is enough."""
+    there = select(Response.id).where(Response.session_id == session.id).limit(1)
+    if connection.execute(there).first() is None and not records.of_session(connection, session.id):
+        return
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
     connection.execute(delete(Response).where(Response.session_id == session.id))
     records.erase(connection, session.id)
     _end_trials(connection, [session.id], ERASED)
+    events.forget(connection, session.id, "practised")
     events.append(connection, session.id, "erased", now)
 
 

@@ -25,9 +25,11 @@ MANUAL = "manual"
 
 
 def apply_rules(connection: Connection, catalogue: Catalogue, study_id: int, now: datetime) -> int:
-    """Record what the study's frozen rules say of completed sessions; returns how many records are new.
+    """Record what the study's frozen rules say of sessions that are over; returns how many records are new.
 
-    A record stays as it was first made. Doing it again adds those of sessions that were completed since.
+    Over is a session that ended in any way, or has answered its last trial, whether or not its participant
+    fetched the completion code. A record stays as it was first made. Doing it again adds those of sessions
+    that ended since.
     """
     studies.lock(connection, study_id)
     rules = catalogue.definition(connection, study_id).design.exclusion.flags
@@ -37,7 +39,7 @@ def apply_rules(connection: Connection, catalogue: Catalogue, study_id: int, now
         _row(one.participant_id, flag.name, flag.evidence, STUDY_FILE, now)
         for one in assess_study(connection, catalogue, study_id)
         for flag in one.raised
-        if one.outcome == "completed" and flag.name in rules and flag.name not in one.excluded_by
+        if one.is_over and flag.name in rules and flag.name not in one.excluded_by
     ]
     if new:
         connection.execute(insert(Exclusion), new)

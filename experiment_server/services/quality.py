@@ -28,6 +28,8 @@ class Assessed:
     session_id: str
     #: None while it goes on
     outcome: str | None
+    #: whether it ended, or has answered its last trial: what it answered will not change any more
+    is_over: bool
     flags: tuple[Flag, ...]
     excluded_by: tuple[str, ...]
 
@@ -57,6 +59,7 @@ def assess_study(connection: Connection, catalogue: Catalogue, study_id: int) ->
     return [
         Assessed(
             *(row.participant_id, row.pseudonym, row.id, row.outcome),
+            row.phase in ("debrief", "finished"),
             assess(
                 definition.design, _signals(definition, trials[row.id], records[row.id], row.id in passed)
             ),
@@ -157,7 +160,7 @@ def _text(value: object) -> str:
 
 def _sessions(connection: Connection, study_id: int) -> list[Row[Any]]:
     statement = (
-        select(Session.id, Session.participant_id, Participant.pseudonym, Session.outcome)
+        select(*(Session.id, Session.participant_id, Participant.pseudonym, Session.outcome, Session.phase))
         .join(Participant, Participant.id == Session.participant_id)
         .where(Session.study_id == study_id)
         .order_by(Session.participant_id, Session.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,9 +15,6 @@ from experiment_server.models import Record
 from experiment_server.services import events, sessions
 from experiment_server.services.sessions import Bearer, SessionRow
 from experiment_server.services.studies import Catalogue
-
-#: a break's name is the index of the trial that it comes before
-BREAK = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -65,11 +62,15 @@ def _going_on(connection: Connection, bearer: Bearer, now: datetime) -> SessionR
 
 def _is_asked(definition: Definition, record: NewRecord) -> bool:
     """Whether the study has this item, so that nobody fills the database with others."""
-    if record.kind == "break":
-        return BREAK.fullmatch(record.name) is not None
-    if record.kind == "instructed":
-        return record.name in {name for name, _ in definition.instructed}
-    return record.name == ""
+    design = definition.design
+    names: dict[str, Collection[str]] = {
+        "break": definition.breaks,
+        "instructed": {name for name, _ in definition.instructed},
+        "warning": [""] * definition.warns,
+        "calibration": [""] * design.calibration.card,
+        "questionnaire": [""] * bool(design.questionnaire.names),
+    }
+    return record.name in names[record.kind]
 
 
 def _store(connection: Connection, session: SessionRow, record: NewRecord, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, Row, func, insert, or_, select
 
 from experiment_server.design.definition import Definition
 from experiment_server.design.freeze import FrozenStudy
+from experiment_server.design.study_file import StudyDesign
 from experiment_server.errors import ApiError
 from experiment_server.models import Response, Session, Stimulus, Study, StudyCondition
 from experiment_server.models.session import OUTCOMES
@@ -56,8 +58,10 @@ def create(connection: Connection, frozen: FrozenStudy, now: datetime) -> bool:
     Raises UserError if another study has its name.
     """
     file = frozen.file
-    existing = connection.execute(select(Study.sha256).where(Study.name == file.name)).scalar_one_or_none()
-    if existing == frozen.sha256:
+    existing = connection.execute(
+        select(Study.definition).where(Study.name == file.name)
+    ).scalar_one_or_none()
+    if existing is not None and same_study(existing, frozen.definition):
         return False
     if existing is not None:
         raise UserError(
@@ -68,6 +72,17 @@ def create(connection: Connection, frozen: FrozenStudy, now: datetime) -> bool:
     conditions = _insert_conditions(connection, frozen, study_id)
     connection.execute(insert(Stimulus), _stimulus_rows(frozen, study_id, conditions))
     return True
+
+
+def same_study(one: str, other: str) -> bool:
+    """Whether two definitions say the same, one perhaps without keys that a later version added."""
+    return one == other or _filled_in(one) == _filled_in(other)
+
+
+def _filled_in(definition: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(definition)
+    design = StudyDesign.model_validate_json(json.dumps(document["study"]))
+    return {**document, "study": design.model_dump(mode="json")}
 
 
 def _insert_study(connection: Connection, frozen: FrozenStudy, now: datetime) -> int:

@@ -105,9 +105,9 @@ class Beside:
 
     def _says(self, question: dict[str, Any]) -> str:
         built_in = {
-            "first_language": "English",
-            "fluency": "native",
-            "colour_vision": "normal",
+            "first_language": "en",
+            "fluency": "first_language",
+            "colour_vision": "no",
             "device": "phone" if self.person.hand.touch else "computer",
             "country": "GB",
         }

@@ -65,12 +65,19 @@ class StudyPictures:
 
 
 def load_pictures(engine: Engine, study: str) -> StudyPictures:
-    """Read a study's pictures from the database. Raises UserError if there is no study of that name."""
+    """Read a study's pictures from the database. Raises UserError if there is none, or a launched one."""
     with reading(engine) as connection:
         found = _pictures(connection, study)
+        live = select(Study.id).where(Study.name == study, Study.launched_at.is_not(None), ~Study.rehearsal)
+        is_live = connection.execute(live).first() is not None
         checks = _checks(connection, study) if found else Checks()
     if not found:
         raise UserError(f"there is no study {study} in the database; see python manage.py study list")
+    if is_live:
+        raise UserError(
+            f"the study {study} is launched, and simulated answers would be among its data; create it under "
+            "another name and rehearse that"
+        )
     return StudyPictures(study, found, checks)
 
 

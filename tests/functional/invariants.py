@@ -195,7 +195,7 @@ def broken_events(sitting: Sitting) -> Iterator[str]:
     shown = sorted(trial.id for trial in sitting.trials if trial.presented_at is not None)
     if sorted(event.trial_id for event in sitting.happened("presented")) != shown:
         yield "the events presented are not the trials that were presented"
-    yield from broken_ending(sitting, [kind for kind in kinds if kind != "resumed"])
+    yield from broken_ending(sitting, [kind for kind in kinds if kind not in ("resumed", "erased")])
 
 
 def broken_ending(sitting: Sitting, kinds: Sequence[str]) -> Iterator[str]:

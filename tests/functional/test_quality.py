@@ -185,15 +185,18 @@ def apply(here: Here) -> int:
         return exclude.apply_rules(connection, Catalogue(), 1, here.clock())
 
 
-def test_the_rules_judge_completed_sessions_only(here_with_rules: Here) -> None:
+def test_the_rules_judge_sessions_that_are_over(here_with_rules: Here) -> None:
+    """One that answered its last trial is over, whether or not it fetches the code."""
     here = here_with_rules
     someone = here.participant()
     someone.consent()
     assert apply(here) == 0
-    someone.answer_all("something")
+    someone.answer(someone.trials()[0])
     assert apply(here) == 0
-    finished = someone.post("/session/finish").json
+    someone.answer_all("something")
     assert (apply(here), apply(here)) == (1, 0)
+    finished = someone.post("/session/finish").json
+    assert apply(here) == 0
     with reading(here.engine) as connection:
         (rows,) = exclude.excluded(connection, 1).values()
     (row,) = rows
@@ -204,6 +207,14 @@ def test_the_rules_judge_completed_sessions_only(here_with_rules: Here) -> None:
     assert row.evidence == {"right": 0, "of": 1, "needed": 1}
     assert someone.get("/session").json["completion"] == finished["completion"]
     assert finished["completion"]["code"] == "DONE1"
+
+
+def test_the_rules_judge_who_withdrew_after_the_last_answer(here_with_rules: Here) -> None:
+    someone = here_with_rules.participant()
+    someone.consent()
+    someone.answer_all("something")
+    someone.post("/session/withdraw")
+    assert apply(here_with_rules) == 1
 
 
 def test_a_study_without_rules_excludes_nobody(here: Here) -> None:

@@ -63,6 +63,9 @@ def test_check_says_what_the_study_is_and_stores_nothing(settings: Settings, fil
     assert result.output == (
         f"{file} is in order: study small ({sha256[:8]}), 3 concepts in 3 conditions, 44 stimuli, "
         "8 trials for each of 20 participants.\n"
+        "It can be rehearsed and not launched; it lacks [governance] with ethics_reference, data_controller, "
+        "contact, retention and withdrawal; 4 catch trials (catch.trials is 1); the rule for those who fail "
+        'them (exclusion.flags = ["catch"]).\n'
     )
     assert not settings.data_dir.exists()
 

@@ -38,6 +38,7 @@ LOOK = """() => {
   if (page === null) return ["elsewhere", ""];
   const code = page.querySelector("output.code");
   if (code !== null) return ["code", code.textContent];
+  if (page.querySelector(".overdue") !== null) return ["overdue", ""];
   const where = document.querySelector("#header .where").textContent;
   const words = page.querySelector("input.words");
   if (words !== null) {
@@ -111,6 +112,8 @@ class Person:
                 await self._go_on(view)
             case "elsewhere":
                 await self._load()
+            case "overdue":
+                await self._load_again()
             case _:
                 await asyncio.sleep(0.03)
 
@@ -124,6 +127,11 @@ class Person:
         with suppress(Error):
             return " ".join((await self.page.locator("body").inner_text(timeout=2000)).split())
         return "a page that does not answer"
+
+    async def _load_again(self) -> None:
+        """Do as a page says whose script did not arrive; return at once if it came after all."""
+        with suppress(Error):
+            await self.page.locator(".overdue a").click(timeout=10_000)
 
     async def _load(self) -> None:
         """Open the page, as often as it takes while there is no network or no server."""
@@ -234,6 +242,8 @@ class Person:
         began = time.monotonic()
         while time.monotonic() < began + PATIENCE:
             view = await self._look(page)
+            if (await self._look(self.page)).kind == "overdue":
+                await self._load_again()
             if SUPERSEDED in view.text or view.kind == "code":
                 self.sitting.told.append(time.monotonic() - began)
                 return

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
+from experiment_server.design.foils import offered
 from experiment_server.design.page_tables import FLAG
 from experiment_server.design.quality import RULES, Flag, SessionSignals, TrialSignals, assess, in_words
 from experiment_server.design.study_file import StudyDesign, StudyFile
@@ -217,6 +218,19 @@ def test_guessing_among_two_is_no_repetition() -> None:
     trials = [chosen(guess, concept) for guess, concept in zip(guesses, truth, strict=True)]
     assert not flag("repeated", choosing(2), trials).raised
     assert flag("repeated", choosing(2), [chosen("sailboat", concept) for concept in truth]).raised
+
+
+def test_one_word_whenever_it_is_offered() -> None:
+    """There are three words and two in a trial: the word is not there in every trial."""
+    of = choosing(2)
+    truth = list(of.concepts) * 8
+    trials = [
+        chosen("umbrella" if "umbrella" in offered(of, concept) else offered(of, concept)[0], concept)
+        for concept in truth
+    ]
+    found = flag("repeated", of, trials)
+    assert (found.raised, found.evidence["answer"], found.evidence["share"]) == (True, "umbrella", 1.0)
+    assert found.evidence["of"] == sum("umbrella" in offered(of, concept) for concept in truth) < len(truth)
 
 
 def test_an_alternative_that_is_often_the_truth_is_expected_even_if_never_chosen_rightly() -> None:

@@ -50,6 +50,18 @@ TOP = (
     "governance, texts, completion_codes, session, manifest, lexicon"
 )
 MISTAKES = [
+    (
+        "[texts]",
+        '[exclusion]\nflags = ["practice"]\n[texts]',
+        "exclusion.flags has 'practice', and the study has no practice.criterion; leave it out",
+    ),
+    (
+        "test = 6",
+        "test = 7",
+        "trials.test = 7 with 3 concepts shows a participant 3 pictures of one concept, and naming one "
+        "primes the next; lower it to 6, or write trials.per_concept = 3 and let the report estimate the "
+        "effect of repetition",
+    ),
     ("seed = 7", "sed = 7", f"unknown key sed; did you mean seed? allowed are {TOP}"),
     ("seed = 7", "", "the key seed is missing; add it"),
     ("seed = 7", "seed = 7\nplacse = 3", f"unknown key placse; did you mean places? allowed are {TOP}"),

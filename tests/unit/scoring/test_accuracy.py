@@ -200,3 +200,12 @@ def test_coverage_of_a_contrast_is_nominal() -> None:
         found = level_contrast(right, first, person, source)
         covered.append(found.low <= truth <= found.high)
     assert 0.92 <= np.mean(covered) <= 0.985
+
+
+def test_few_answers_that_cancel_out_are_not_taken_for_certainty() -> None:
+    """Each of two people has three of five right: their means do not differ, which says little."""
+    right = [1, 1, 1, 0, 0, 0, 0, 1, 1, 1]
+    found = two_way_mean_interval(right, list("aaaaabbbbb"), list("vwxyzvwxyz"))
+    assert found.mean == 0.6
+    assert found.low < 0.2
+    assert found.high > 0.9
