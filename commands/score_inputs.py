@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from scoring.activations.store import ActivationStore, Series
     from scoring.causal_effects import CausalEffects
 
+#: what to know of a study that was opened to be tried out
+REHEARSAL = "The study was open as a rehearsal: its responses are no data."
 #: fewest bytes of a key for pseudonyms
 SHORTEST_KEY = 16
 #: the level of dreams in the published data set
@@ -111,15 +113,17 @@ def rows_of_study(name: str) -> Trials:
     from commands.database import study_database
     from experiment_server.services.identities import vault_of
     from experiment_server.settings import load_settings
+    from exports.pseudonyms import Redactor, secrets_of
+    from exports.snapshot import study_snapshot
     from exports.stimulus_tables import study_stimuli
-    from exports.studies import load_study
-    from exports.trial_tables import study_roles, study_trials
+    from exports.trial_tables import trial_table
 
     settings = load_settings()
-    with study_database(settings) as engine:
-        answered = study_trials(engine, name, vault_of(settings))
-        stimuli = study_stimuli(engine, load_study(engine, name))
-        roles = study_roles(engine, name)
+    vault = vault_of(settings)
+    with study_database(settings) as engine, study_snapshot(engine, name) as (connection, study):
+        answered = trial_table(connection, study, Redactor(secrets_of(connection, study.id, vault)))
+        stimuli = study_stimuli(connection, study)
+    roles = study.roles
     frame = answered[answered["trial_category"].eq(EXPERIMENT)].reset_index(drop=True)
     if frame.empty:
         raise UserError(f"nobody has answered a test trial of the study {name}; collect responses first")
@@ -130,7 +134,7 @@ def rows_of_study(name: str) -> Trials:
         invariant=_levels(roles, "invariant"),
         adversarial=_levels(roles, "adversarial"),
         dreams=_levels(roles, "dream"),
-        notes=_exclusions(frame),
+        notes=(*((REHEARSAL,) if study.rehearsal else ()), *_exclusions(frame)),
         stimuli=stimuli[stimuli["kind"].eq("test")].reset_index(drop=True),
     )
 

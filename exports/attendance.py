@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy import Connection, Row, and_, func, not_, select
 
 from experiment_server.models.participant import Participant
 from experiment_server.models.response import Response
@@ -38,7 +38,8 @@ class Attendance:
     dont_know: int
     #: responses to a picture that had been shown before (a reload in the middle of the trial)
     presented_again: int
-    #: state of a trial (assigned, presented, timed_out, abandoned) -> how many have no response
+    #: state of a trial (assigned, presented, timed_out, abandoned) -> how many have no response; practice
+    #: that was not needed any more (``Session.skipped``) is left out
     unanswered: dict[str, int]
     first_response: datetime | None
     last_response: datetime | None
@@ -53,13 +54,12 @@ class Attendance:
         return statistics.median(self.minutes) if self.minutes else None
 
 
-def attendance(engine: Engine, study_id: int) -> Attendance:
+def attendance(connection: Connection, study_id: int) -> Attendance:
     """Count participants, sessions, responses and unanswered trials of a study."""
-    with engine.connect() as connection:
-        kinds = connection.scalars(select(Participant.kind).where(Participant.study_id == study_id)).all()
-        sessions = connection.execute(select(Session.__table__).where(Session.study_id == study_id)).all()
-        answers = _answers(connection, study_id)
-        unanswered = _unanswered(connection, study_id)
+    kinds = connection.scalars(select(Participant.kind).where(Participant.study_id == study_id)).all()
+    sessions = connection.execute(select(Session.__table__).where(Session.study_id == study_id)).all()
+    answers = _answers(connection, study_id)
+    unanswered = _unanswered(connection, study_id)
     moments = sorted(answer.received_at for answer in answers)
     return Attendance(
         participants=len(kinds),
@@ -89,11 +89,20 @@ def _answers(connection: Connection, study_id: int) -> Sequence[Row[Any]]:
 
 
 def _unanswered(connection: Connection, study_id: int) -> dict[str, int]:
+    practice = (
+        select(Trial.session_id, func.count().label("trials"))
+        .where(Trial.kind == "practice")
+        .group_by(Trial.session_id)
+        .subquery()
+    )
+    # practice comes first, and its last trials are those that were dropped
+    dropped = and_(Trial.kind == "practice", Trial.trial_index >= practice.c.trials - Session.skipped)
     found = connection.execute(
         select(Trial.state, func.count())
         .join(Session, Session.id == Trial.session_id)
         .outerjoin(Response, Response.trial_id == Trial.id)
-        .where(Session.study_id == study_id, Response.id.is_(None))
+        .outerjoin(practice, practice.c.session_id == Trial.session_id)
+        .where(Session.study_id == study_id, Response.id.is_(None), not_(dropped))
         .group_by(Trial.state)
         .order_by(Trial.state)
     )

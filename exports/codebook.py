@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from exports.exclusion_tables import COLUMNS as EXCLUSION_COLUMNS
 from exports.session_tables import EVIDENCE, QUESTION, describe_column
 from scoring.trial_table import ACTIVATION, BOOLEAN, COLUMNS, INTEGER, NUMBER, OPTIONAL, TEXT, Column
 
@@ -46,7 +47,7 @@ MOST_LEVELS = 40
 #: columns of names and free text, whose values are counted and never listed
 NAMES_AND_TEXT = frozenset(
     {"participant", "session", "stimulus", "source", "image_filename", "image_basename"}
-    | {"image_sha256", "source_sha256", "response", "response_clean"}
+    | {"image_sha256", "source_sha256", "response", "response_clean", "evidence"}
 )
 
 #: columns of ``stimuli.csv``, in order -> what they mean; a manifest's other columns stay with the researcher
@@ -97,6 +98,12 @@ def describe_trials(trials: pd.DataFrame) -> list[dict[str, Any]]:
 def describe_sessions(sessions: pd.DataFrame) -> list[dict[str, Any]]:
     """Describe every column of a table of sessions, in its order; JSON-ready."""
     return [_described(str(name), sessions[name], describe_column(str(name))) for name in sessions.columns]
+
+
+def describe_exclusions(exclusions: pd.DataFrame) -> list[dict[str, Any]]:
+    """Describe every column of a table of exclusions, in its order; JSON-ready."""
+    known = {column.name: column for column in EXCLUSION_COLUMNS}
+    return [_described(str(name), exclusions[name], known[str(name)]) for name in exclusions.columns]
 
 
 def describe_stimuli(stimuli: pd.DataFrame) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,21 @@ from sqlalchemy import Engine
 
 from experiment_server.services.identities import NO_KEY, Vault
 from exports.activations import Activations, add_activations
-from exports.attendance import Attendance, attendance
-from exports.codebook import codebook_markdown, describe_sessions, describe_stimuli, describe_trials
+from exports.attendance import Attendance
+from exports.codebook import (
+    codebook_markdown,
+    describe_exclusions,
+    describe_sessions,
+    describe_stimuli,
+    describe_trials,
+)
 from exports.exclusions import exclusion_counts
 from exports.folders import refuse_to_replace, replacing_folder
-from exports.pseudonyms import contents, refuse_leak, secrets_of
+from exports.pseudonyms import contents, refuse_leak
 from exports.readme import readme
-from exports.session_tables import study_sessions
 from exports.spreadsheets import safe_for_spreadsheets
-from exports.stimulus_tables import study_stimuli
-from exports.studies import WITHHELD, StudyRecord, load_study
-from exports.trial_tables import image_hashes, study_trials
+from exports.studies import WITHHELD, StudyRecord
+from exports.study_data import StudyData, read_study
 from exports.versions import utc, versions
 from scoring.trial_table import write_trials
 from stimuli.errors import UserError
@@ -36,14 +39,11 @@ FORMATS = ("csv", "parquet")
 SUMMARY = "export.json"
 
 
-@dataclass(frozen=True)
-class Tables:
-    """What a dataset holds: its trials, sessions and stimuli."""
-
-    trials: pd.DataFrame
-    sessions: pd.DataFrame
-    stimuli: pd.DataFrame
-
+_DESCRIBERS = {
+    "sessions.csv": describe_sessions,
+    "stimuli.csv": describe_stimuli,
+    "exclusions.csv": describe_exclusions,
+}
 
 NOTES = """An empty field is a missing value; the last column says how many there are and what they mean.
 Times are UTC. Ranges and levels are those of this very file.
@@ -69,57 +69,56 @@ def export_study(
     ``out`` has something in it (and, with ``force``, if that is not an export), or if a participant's
     identifier would leave.
     """
-    study = load_study(engine, name)
     refuse_to_replace(out, SUMMARY, force)
-    trials = _trials(engine, name, activations, vault, now)
-    tables = Tables(
-        trials, study_sessions(engine, study, trials, vault), study_stimuli(engine, study, manifest)
-    )
-    who = attendance(engine, study.id)
-    secrets = secrets_of(engine, study.id, vault)
-    refuse_leak([("the trial table", trials.to_csv().encode())], secrets)
+    data = read_study(engine, name, vault, manifest=manifest, now=now)
+    if data.trials.empty:
+        raise UserError(f"the study {name!r} has no responses yet, so there is nothing to export")
+    trials = _with_activations(data, activations)
+    refuse_leak([("the trial table", trials.to_csv().encode())], data.secrets)
+    tables = {
+        "sessions.csv": data.sessions,
+        "stimuli.csv": data.stimuli,
+        "exclusions.csv": data.exclusions,
+    }
     with replacing_folder(out) as folder:
-        _write_tables(folder, tables, formats)
-        summary = _summary(study, who, trials, activations, now)
-        _write_texts(folder, study, tables, summary)
+        _write_tables(folder, trials, tables, formats)
+        summary = _summary(data.study, data.who, trials, activations, now)
+        _write_texts(folder, data.study, trials, tables, summary)
         summary["files"] = {path.name: _fingerprint(path) for path in sorted(folder.iterdir())}
         _write_json(folder / SUMMARY, summary)
-        refuse_leak(contents(folder), secrets)
+        refuse_leak(contents(folder), data.secrets)
     return summary
 
 
-def _trials(
-    engine: Engine, name: str, activations: Activations | None, vault: Vault, now: datetime
-) -> pd.DataFrame:
-    trials = study_trials(engine, name, vault, now=now)
-    if trials.empty:
-        raise UserError(f"the study {name!r} has no responses yet, so there is nothing to export")
+def _with_activations(data: StudyData, activations: Activations | None) -> pd.DataFrame:
     if activations is None:
-        return trials
+        return data.trials
     of_image = (activations.layer, activations.preprocess, activations.units)
-    hashes = image_hashes(engine, name)
-    return add_activations(trials, activations.store, *of_image, hashes, activations.weights_hash)
+    hashes = dict(zip(data.stimuli["stimulus"], data.stimuli["image_sha256"], strict=True))
+    return add_activations(data.trials, activations.store, *of_image, hashes, activations.weights_hash)
 
 
-def _write_tables(folder: Path, tables: Tables, formats: Sequence[str]) -> None:
+def _write_tables(
+    folder: Path, trials: pd.DataFrame, tables: Mapping[str, pd.DataFrame], formats: Sequence[str]
+) -> None:
     if "csv" in formats:
-        write_trials(safe_for_spreadsheets(tables.trials), folder / "trials.csv")
+        write_trials(safe_for_spreadsheets(trials), folder / "trials.csv")
     if "parquet" in formats:
-        write_trials(tables.trials, folder / "trials.parquet")
-    for name, table in (("sessions.csv", tables.sessions), ("stimuli.csv", tables.stimuli)):
+        write_trials(trials, folder / "trials.parquet")
+    for name, table in tables.items():
         safe_for_spreadsheets(table).to_csv(folder / name, index=False, lineterminator="\n")
 
 
 def _write_texts(
     folder: Path,
     study: StudyRecord,
-    tables: Tables,
+    trials: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
     summary: Mapping[str, Any],
 ) -> None:
     described = {
-        "trials": describe_trials(tables.trials),
-        "sessions.csv": describe_sessions(tables.sessions),
-        "stimuli.csv": describe_stimuli(tables.stimuli),
+        "trials": describe_trials(trials),
+        **{name: _DESCRIBERS[name](table) for name, table in tables.items()},
     }
     _write_json(folder / "codebook.json", {"format_version": FORMAT_VERSION, "tables": described})
     (folder / "codebook.md").write_text(codebook_markdown(study.title, described, NOTES), encoding="utf-8")

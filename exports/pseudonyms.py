@@ -7,11 +7,14 @@ that could leak, and the link exists only in the database's table ``identity``.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, select
 
 from experiment_server.models.session import Session
 from experiment_server.services.identities import Vault, prolific_ids
@@ -21,6 +24,9 @@ from stimuli.errors import UserError
 REMOVED = "[removed]"
 #: a Prolific ID is 24 hexadecimal digits; longer runs (checksums) are something else
 _PROLIFIC_ID = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{24}(?![0-9A-Za-z])")
+#: Unicode's categories of accents, and of signs without width: soft hyphens, joiners, marks of direction
+_UNSEEN = frozenset({"Mn", "Me", "Cf"})
+_APOSTROPHES = frozenset("'\u2018\u2019\u02bc\u00b4\u0060")
 
 
 def session_label(pseudonym: str, number: int) -> str:
@@ -28,7 +34,7 @@ def session_label(pseudonym: str, number: int) -> str:
     return f"{pseudonym}-{number}"
 
 
-def secrets_of(engine: Engine, study_id: int, vault: Vault) -> list[str]:
+def secrets_of(connection: Connection, study_id: int, vault: Vault) -> list[str]:
     """Every identifier of a study's participants, sorted. None of them may leave.
 
     Prolific's participant, submission and study IDs, and the sessions' own ids. What came in place of a
@@ -36,9 +42,8 @@ def secrets_of(engine: Engine, study_id: int, vault: Vault) -> list[str]:
     an innocent answer; it is none. Raises UserError if the IDs are encrypted and the vault cannot open them.
     """
     own = select(Session.id).where(Session.study_id == study_id)
-    with engine.connect() as connection:
-        given = set(prolific_ids(connection, study_id, vault))
-        sessions = set(connection.scalars(own))
+    given = set(prolific_ids(connection, study_id, vault))
+    sessions = set(connection.scalars(own))
     return sorted(sessions | {value for value in given if _PROLIFIC_ID.fullmatch(value)})
 
 
@@ -46,14 +51,60 @@ class Redactor:
     """Takes known identifiers, and whatever looks like a Prolific ID, out of typed text."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        longest_first = sorted(secrets, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if secrets else None
+        known = {_folded(secret, _is_alphanumeric)[0] for secret in secrets} - {""}
+        longest_first = sorted(known, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, longest_first))) if known else None
 
     def __call__(self, text: str) -> str:
-        """Give the text back with ``[removed]`` in the place of each identifier."""
+        """Give the text back with ``[removed]`` in the place of each identifier.
+
+        Letters and digits of another width, case or with accents are their plain ones. A known identifier
+        is found whatever signs stand between its letters, and another one if they are invisible or
+        apostrophes.
+        """
         if self._known is not None:
-            text = self._known.sub(REMOVED, text)
-        return _PROLIFIC_ID.sub(REMOVED, text)
+            text = _without(self._known, text, _is_alphanumeric)
+        return _without(_PROLIFIC_ID, text, _is_visible)
+
+    def json(self, value: Any) -> str:
+        """Write a value as JSON, each of its texts without identifiers."""
+        return json.dumps(self._inside(value), ensure_ascii=False)
+
+    def _inside(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {self(str(name)): self._inside(one) for name, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._inside(one) for one in value]
+        return self(value) if isinstance(value, str) else value
+
+
+def _is_alphanumeric(letter: str) -> bool:
+    return letter.isalnum()
+
+
+def _is_visible(letter: str) -> bool:
+    """Whether a letter is neither an accent, an apostrophe, nor a sign without width."""
+    return unicodedata.category(letter) not in _UNSEEN and letter not in _APOSTROPHES
+
+
+def _folded(text: str, keep: Callable[[str], bool]) -> tuple[str, list[int]]:
+    """The plain letters of a text that are kept, and the place in it that each comes from."""
+    found = [
+        (plain, place)
+        for place, letter in enumerate(text)
+        for plain in unicodedata.normalize("NFKD", letter).casefold()
+        if keep(plain)
+    ]
+    return "".join(plain for plain, _ in found), [place for _, place in found]
+
+
+def _without(pattern: re.Pattern[str], text: str, keep: Callable[[str], bool]) -> str:
+    """Replace what the pattern finds among the plain letters of a text."""
+    plain, places = _folded(text, keep)
+    for found in reversed(list(pattern.finditer(plain))):
+        first, last = places[found.start()], places[found.end() - 1]
+        text = text[:first] + REMOVED + text[last + 1 :]
+    return text
 
 
 def refuse_leak(texts: Iterable[tuple[str, bytes]], secrets: Sequence[str]) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Row
+from sqlalchemy import Connection, Row
 
-from experiment_server.models.database import reading
 from experiment_server.services.exclude import excluded
 from experiment_server.services.quality import Assessed, CatchPicture, assess_study, catch_pictures
 from experiment_server.services.studies import Catalogue
@@ -39,13 +38,12 @@ class Quality:
     catch_pictures: list[CatchPicture]
 
 
-def study_quality(engine: Engine, study_id: int) -> Quality:
+def study_quality(connection: Connection, study_id: int) -> Quality:
     """Read the flags and exclusions of a study."""
     catalogue = Catalogue()
-    with reading(engine) as connection:
-        assessed = assess_study(connection, catalogue, study_id)
-        pictures = catch_pictures(connection, catalogue, study_id, assessed)
-        return Quality(assessed, excluded(connection, study_id), pictures)
+    assessed = assess_study(connection, catalogue, study_id)
+    pictures = catch_pictures(connection, catalogue, study_id, assessed)
+    return Quality(assessed, excluded(connection, study_id), pictures)
 
 
 def flags_in_use(assessed: list[Assessed]) -> list[str]:

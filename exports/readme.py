@@ -12,6 +12,7 @@ FILES = {
     "trials.csv": "one row for each answered trial, for any program",
     "trials.parquet": "the same with types, and with `response` exactly as it was typed",
     "sessions.csv": "one row for each session with an answer: measurements, flags, questionnaire, exclusions",
+    "exclusions.csv": "one row for each exclusion on record: by which rule, why, who decided and when",
     "stimuli.csv": "what was shown, how it was made, licences and credits",
     "codebook.md": "what each column means, its unit, range and levels, and what a missing value means",
     "codebook.json": "the same for programs",
@@ -22,7 +23,8 @@ FILES = {
 _NOT_IN_IT = """## What is not in it
 
 Who took part, and when. `participant` is a pseudonym drawn at random; Prolific's identifiers never leave the
-server, and where one was typed, `[removed]` stands instead. Answers to the questionnaire (`q_…` in
+server, and where one was typed, `[removed]` stands instead. `exclusions.csv` does name who decided on an
+exclusion, a researcher, and has the reasons that they wrote. Answers to the questionnaire (`q_…` in
 `sessions.csv`) may still tell who somebody is, several together more than each alone: look at them before
 you publish this folder. The completion codes are left out of
 `study.json`. In the CSV files, a text that a spreadsheet would run as a formula (it begins with `=`, `+`,
@@ -68,7 +70,8 @@ answered by many participants, so resample both. Who has named a concept before 
 easily: `concept_repetition` tells first pictures from later ones.
 
 `excluded` participants are those that a rule of `study.json` (`exclusion.flags`), or a person on record,
-keeps out of the analysis. Here {exclusions_in_words(counts)}.
+keeps out of the analysis; `exclusions.csv` says why. A rule judges a session when it ended or answered its
+last trial. Here {exclusions_in_words(counts)}.
 Their rows are in the files all the same, and no exclusion touched anybody's pay.
 
 {_NOT_IN_IT}## Pictures: credits and licences

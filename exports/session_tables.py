@@ -5,7 +5,6 @@ When somebody took part does not leave: whoever knows the time of a submission w
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,18 +12,17 @@ from typing import Any
 
 import pandas as pd
 from pandas.api.types import pandas_dtype
-from sqlalchemy import Connection, Engine, Row, select
+from sqlalchemy import Connection, Row, select
 
 from experiment_server.api.flow import present_calibration
 from experiment_server.design.quality import RIGHT
 from experiment_server.models.record import Record
 from experiment_server.models.response import Response
 from experiment_server.models.session import Session
-from experiment_server.services.identities import NO_KEY, Vault
 from experiment_server.services.quality import Assessed
 from exports.attendance import GOING_ON, SIMULATED
-from exports.pseudonyms import Redactor, secrets_of
-from exports.quality import FLAGS, flags_in_use, study_quality
+from exports.pseudonyms import Redactor
+from exports.quality import FLAGS, flags_in_use
 from exports.studies import StudyRecord
 from exports.trial_tables import NOTHING_WRONG, session_labels
 from scoring.answers import judge
@@ -111,23 +109,26 @@ COLUMNS: tuple[Column, ...] = (
 FLAG, EVIDENCE, INSTRUCTED, QUESTION = "flag_", "evidence_", "instructed_", "q_"
 
 
-def study_sessions(
-    engine: Engine, study: StudyRecord, trials: pd.DataFrame, vault: Vault = NO_KEY
+def session_table(
+    connection: Connection,
+    study: StudyRecord,
+    trials: pd.DataFrame,
+    assessments: Sequence[Assessed],
+    redact: Redactor,
 ) -> pd.DataFrame:
     """One row for each session with an answer, in the order in which they began.
 
-    ``trials`` are those of ``study_trials``. The columns are ``COLUMNS``; then for each flag that applies
-    ``flag_…`` and its numbers as JSON, ``evidence_…``; ``instructed_…`` for each instructed item; ``q_…`` for
-    each question of the questionnaire. Identifiers that somebody typed are removed.
+    ``trials`` and ``assessments`` are those of the same moment (``snapshot``). The columns are ``COLUMNS``;
+    then for each flag that applies ``flag_…`` and its numbers as JSON, ``evidence_…``; ``instructed_…`` for
+    each instructed item; ``q_…`` for each question of the questionnaire. Identifiers that
+    somebody typed are removed.
     """
-    redact = Redactor(secrets_of(engine, study.id, vault))
-    assessed = {one.session_id: one for one in study_quality(engine, study.id).assessed}
-    with engine.connect() as connection:
-        labels = session_labels(connection, study.id)
-        sittings = {row.id: row for row in _sittings(connection, study.id)}
-        records = _records(connection, study.id)
-        clients = _clients(connection, study.id)
-    flags = flags_in_use(list(assessed.values()))
+    assessed = {one.session_id: one for one in assessments}
+    labels = session_labels(connection, study.id)
+    sittings = {row.id: row for row in _sittings(connection, study.id)}
+    records = _records(connection, study.id)
+    clients = _clients(connection, study.id)
+    flags = flags_in_use(list(assessments))
     of_session = dict(list(trials.groupby("session")))
     rows = [
         {"session": label}
@@ -314,5 +315,5 @@ def _of_flags(assessed: Assessed | None, names: Sequence[str], redact: Redactor)
     for name in names:
         flag = flags.get(name)
         found[f"{FLAG}{name}"] = flag and flag.raised
-        found[f"{EVIDENCE}{name}"] = flag and redact(json.dumps(flag.evidence, ensure_ascii=False))
+        found[f"{EVIDENCE}{name}"] = flag and redact.json(flag.evidence)
     return found

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, select
 
 from experiment_server.models.stimulus import Stimulus
 from experiment_server.models.study_condition import StudyCondition
@@ -16,21 +16,19 @@ from stimuli.errors import UserError
 from stimuli.manifest import read_manifest
 
 
-def study_stimuli(engine: Engine, study: StudyRecord, manifest: Path | None = None) -> pd.DataFrame:
+def study_stimuli(connection: Connection, study: StudyRecord, manifest: Path | None = None) -> pd.DataFrame:
     """Table of a study's stimuli: the columns of ``STIMULUS_COLUMNS`` that are known, in that order.
 
     What the database has is always there; the measures of ``manifest`` (a folder or file that
     ``stimuli build`` made) are added if it is given. Raises UserError if it is the manifest of others.
     """
-    with engine.connect() as connection:
-        rows = connection.execute(
-            select(Stimulus.__table__, *(getattr(StudyCondition, name) for name in _OF_CONDITION))
-            .join(StudyCondition, StudyCondition.id == Stimulus.condition_id)
-            .where(Stimulus.study_id == study.id)
-            .order_by(Stimulus.concept, Stimulus.source, StudyCondition.level, Stimulus.stimulus)
-        ).mappings()
-        found = [_stored(row) for row in rows]
-    table = pd.DataFrame(found)
+    rows = connection.execute(
+        select(Stimulus.__table__, *(getattr(StudyCondition, name) for name in _OF_CONDITION))
+        .join(StudyCondition, StudyCondition.id == Stimulus.condition_id)
+        .where(Stimulus.study_id == study.id)
+        .order_by(Stimulus.concept, Stimulus.source, StudyCondition.level, Stimulus.stimulus)
+    ).mappings()
+    table = pd.DataFrame([_stored(row) for row in rows])
     if manifest is not None:
         table = _with_manifest(table, manifest, study.name)
     return table[[name for name in STIMULUS_COLUMNS if name in table.columns]]

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, select
 
 from experiment_server.design.definition import Definition
 from experiment_server.models.study import Study
@@ -67,6 +67,11 @@ class StudyRecord:
         return design.response.choices or len(design.alternatives)
 
     @property
+    def roles(self) -> dict[int, str]:
+        """Role of each level: clean, invariant, adversarial or dream."""
+        return {condition.level: condition.role for condition in self.conditions}
+
+    @property
     def public_definition(self) -> dict[str, Any]:
         """The definition without what must not leave."""
         study = {key: value for key, value in self.file.items() if key not in WITHHELD}
@@ -76,19 +81,18 @@ class StudyRecord:
 _AS_STORED = ("id", "name", "title", "sha256", "seed", "places", "status", "created_at", "rehearsal")
 
 
-def load_study(engine: Engine, name: str) -> StudyRecord:
+def load_study(connection: Connection, name: str) -> StudyRecord:
     """Read one study. Raises UserError, with the names that exist, if there is none of that name."""
-    with engine.connect() as connection:
-        row = connection.execute(select(Study.__table__).where(Study.name == name)).one_or_none()
-        if row is None:
-            names = connection.scalars(select(Study.name).order_by(Study.name)).all()
-            there = f"there are {', '.join(names)}" if names else "the database has none"
-            raise UserError(f"there is no study {name!r}: {there}; see `manage.py study create`")
-        conditions = connection.execute(
-            select(StudyCondition.__table__)
-            .where(StudyCondition.study_id == row.id)
-            .order_by(StudyCondition.level)
-        ).all()
+    row = connection.execute(select(Study.__table__).where(Study.name == name)).one_or_none()
+    if row is None:
+        names = connection.scalars(select(Study.name).order_by(Study.name)).all()
+        there = f"there are {', '.join(names)}" if names else "the database has none"
+        raise UserError(f"there is no study {name!r}: {there}; see `manage.py study create`")
+    conditions = connection.execute(
+        select(StudyCondition.__table__)
+        .where(StudyCondition.study_id == row.id)
+        .order_by(StudyCondition.level)
+    ).all()
     return StudyRecord(
         **{key: row._mapping[key] for key in _AS_STORED},
         definition=json.loads(row.definition),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -17,8 +18,9 @@ from experiment_server.models.stimulus import Stimulus
 from experiment_server.models.study_condition import StudyCondition
 from experiment_server.models.trial import Trial
 from experiment_server.services.identities import NO_KEY, Vault
-from exports.exclusions import exclusion_rules, record_exclusions
-from exports.pseudonyms import Redactor, secrets_of, session_label
+from exports.exclusions import exclusion_rules
+from exports.pseudonyms import REMOVED, Redactor, secrets_of, session_label
+from exports.snapshot import snapshot, study_snapshot
 from exports.studies import StudyRecord, load_study
 from scoring.answers import normalise
 from scoring.trial_table import EXPERIMENT, NAMES, OPTIONAL, conform
@@ -36,22 +38,28 @@ NOTHING_WRONG = "none"
 def study_trials(
     engine: Engine, study_name: str, vault: Vault = NO_KEY, *, now: datetime | None = None
 ) -> pd.DataFrame:
-    """Trial table of a study: the contract's columns and the optional ones, one row for each answered trial.
+    """Trial table of a study at one moment: what ``trial_table`` gives.
 
     What the study's frozen rules exclude is recorded first, as of ``now`` (the machine's clock if None).
+    Raises UserError if there is no such study, or if Prolific's IDs are encrypted and ``vault`` cannot open
+    them.
+    """
+    with study_snapshot(engine, study_name, now) as (connection, study):
+        return trial_table(connection, study, Redactor(secrets_of(connection, study.id, vault)))
+
+
+def trial_table(connection: Connection, study: StudyRecord, redact: Redactor) -> pd.DataFrame:
+    """The contract's columns and the optional ones, one row for each answered trial of a study.
+
     Practice and catch trials are there too (see ``trial_category``); trials without a response are
     not. Responses are judged as the server judges them for feedback (``Definition.judge``). After "don't
     know" there is no ``response``, whatever had been typed before. Identifiers that someone typed are
-    removed from ``response``. Rows are in the order in which sessions began, then of their trials. Raises
-    UserError if there is no such study, or if Prolific's IDs are encrypted and ``vault`` cannot open them.
+    removed from ``response``. Rows are in the order in which sessions began, then of their trials.
+    ``connection`` reads one moment (``snapshot``).
     """
-    study = load_study(engine, study_name)
-    redact = Redactor(secrets_of(engine, study.id, vault))
-    record_exclusions(engine, study.id, now)
-    with engine.connect() as connection:
-        answered = _answered(connection, study.id)
-        labels = session_labels(connection, study.id)
-        rules = exclusion_rules(connection, study.id)
+    answered = _answered(connection, study.id)
+    labels = session_labels(connection, study.id)
+    rules = exclusion_rules(connection, study.id)
     rows = [
         _row(study, found, labels[found["session_id"]], redact)
         | {"concept_repetition": repetition}
@@ -63,21 +71,22 @@ def study_trials(
 
 def study_roles(engine: Engine, study_name: str) -> dict[int, str]:
     """Role of each level of a study: clean, invariant, adversarial or dream."""
-    return {condition.level: condition.role for condition in load_study(engine, study_name).conditions}
+    with snapshot(engine) as connection:
+        return load_study(connection, study_name).roles
 
 
 def image_hashes(engine: Engine, study_name: str) -> dict[str, str]:
     """SHA-256 of the image of each of a study's stimuli, by the stimulus's id."""
-    study = load_study(engine, study_name)
-    rows = select(Stimulus.stimulus, Stimulus.image_sha256).where(Stimulus.study_id == study.id)
-    with engine.connect() as connection:
+    with snapshot(engine) as connection:
+        study = load_study(connection, study_name)
+        rows = select(Stimulus.stimulus, Stimulus.image_sha256).where(Stimulus.study_id == study.id)
         return {row[0]: row[1] for row in connection.execute(rows.order_by(Stimulus.id))}
 
 
 def _answered(connection: Connection, study_id: int) -> Sequence[Mapping[Any, Any]]:
     answered = (
         select(
-            *(Trial.trial_index, Trial.kind, Session.id.label("session_id")),
+            *(Trial.trial_index, Trial.kind, Session.id.label("session_id"), Session.seed),
             *(Session.participant_id, Participant.pseudonym),
             *(Stimulus.stimulus, Stimulus.source, Stimulus.concept),
             *(StudyCondition.level, StudyCondition.perturbation),
@@ -136,14 +145,14 @@ def _exclusion(rules: Sequence[str]) -> dict[str, Any]:
 def _row(study: StudyRecord, found: Mapping[Any, Any], session: str, redact: Redactor) -> dict[str, Any]:
     given = "" if found["dont_know"] else found["response"]
     judgement = study.frozen.judge(found["concept"], given)
-    response = redact(given)
+    response, words = _without_identifiers(given, redact)
     return {
         "level": found["level"],
         "batch": study.sha256[:8],
         "participant": found["pseudonym"],
         "image_filename": f"{found['stimulus']}.png",
         "image_basename": f"{found['stimulus']}.png",
-        "response_clean": ",".join(normalise(response)) or None,
+        "response_clean": words or None,
         "ground_truth": found["concept"],
         "trial_category": CATEGORIES[found["kind"]],
         "hard_correct": judgement.hard,
@@ -153,9 +162,27 @@ def _row(study: StudyRecord, found: Mapping[Any, Any], session: str, redact: Red
         "response": response or None,
         "exposure_requested_ms": study.file["presentation"]["exposure_ms"],
         "severity_unit": found["severity_unit"] or None,
+        "alternatives": _alternatives(study, found),
         "refresh_hz": _refresh_hz(found["frame_interval_ms"]),
         "timing_flags": NOTHING_WRONG if found["timing_flags"] == "" else found["timing_flags"],
     } | _as_stored(found)
+
+
+def _without_identifiers(given: str, redact: Redactor) -> tuple[str, str]:
+    """A response and its words, joined, as they may leave.
+
+    Where only the words have an identifier, so that it was disguised, the whole response is removed.
+    """
+    response = redact(given)
+    words = ",".join(normalise(response))
+    if redact(words) == words:
+        return response, words
+    return REMOVED, ",".join(normalise(REMOVED))
+
+
+def _alternatives(study: StudyRecord, found: Mapping[Any, Any]) -> str | None:
+    words = study.frozen.alternatives(found["seed"], found["trial_index"], found["concept"])
+    return None if words is None else json.dumps(words, ensure_ascii=False)
 
 
 def _refresh_hz(interval_ms: float | None) -> float | None:

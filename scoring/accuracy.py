@@ -64,13 +64,14 @@ def two_way_mean_interval(
     same in a repetition (a study's concepts, in a mean over concepts): sources are then compared
     within their stratum.
 
-    Each variance carries its small-sample factor G/(G-1); t has min(participants, sources - strata)
-    - 1 degrees of freedom (sources - strata where there are strata); where the sum is below a tenth of
-    the largest of the three, as chance has it with few clusters, that one stands in. The ends are taken on the
-    logit scale (delta method), so they stay inside [0, 1]; simulated coverage is then 95-97% for accuracies of .5 to .95, where ends on the
-    plain scale fall to 91%. Where all values are 0, or all 1, the variance says nothing and the interval
-    is the one-sided bound (1-confidence)^(1/g), g the smaller of the two counts. NaN ends, with a
-    reason, below two participants or two sources, or where all values are equal in between.
+    Each variance carries its small-sample factor G/(G-1); t has min(participants, sources - strata) - 1
+    degrees of freedom (sources - strata where there are strata); where the sum is below a tenth of the
+    largest of the three, as chance has it with few clusters, that one stands in. The ends are taken on
+    the logit scale (delta method), so they stay inside [0, 1]; simulated coverage is then 95-97% for
+    accuracies of .5 to .95, where ends on the plain scale fall to 91%. Where all values are 0, or all 1,
+    the variance says nothing and the interval is the one-sided bound (1-confidence)^(1/g), g the smaller
+    of the two counts. NaN ends, with a reason, below two participants or two sources, or where all values
+    are equal in between.
 
     >>> two_way_mean_interval([1, 0, 1, 1], ["a", "a", "b", "b"], ["x", "y", "x", "y"]).mean
     0.75

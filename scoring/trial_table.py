@@ -131,6 +131,12 @@ OPTIONAL: tuple[Column, ...] = (
         "The study does not ask it, or the answer was “don't know”.",
     ),
     Column(
+        "alternatives",
+        TEXT,
+        "The words that the trial offered, in the order in which they stood, as a JSON list.",
+        "The answer was typed.",
+    ),
+    Column(
         "presented_again",
         BOOLEAN,
         "The picture had been shown before: the page was loaded again in the middle of the trial.",
@@ -208,12 +214,13 @@ def read_trials(
     """Read and check a trial table, CSV or Parquet, in our form or the published one.
 
     The result has every column of ``COLUMNS`` in order with its dtype (what the file lacks is missing),
-    then those of ``OPTIONAL`` that the file has and its other columns, then ``activation_<channel>`` as
-    float64: all of them, or those of ``units`` that the file has. ``PROLIFIC_PID`` is replaced by a
-    pseudonym, HMAC-SHA256 under ``key`` (a random one if None). ``score_column`` is the human score that the
-    file must have. ``attrs`` holds ``form`` ("published", "own" or "other"), ``notes`` (sentences to tell the
-    user) and, where only ``units`` are read, ``channels`` (all those of the file). Rows are counted from 1,
-    the first below the header.
+    then those of ``OPTIONAL`` that the file has, and its other columns; one that is called like an optional
+    column and has other values is an other column, unless the file has all columns of a study's export;
+    then ``activation_<channel>`` as float64: all of them, or those of ``units`` that the file has.
+    ``PROLIFIC_PID`` is replaced by a pseudonym, HMAC-SHA256 under ``key`` (a random one if None).
+    ``score_column`` is the human score that the file must have. ``attrs`` holds ``form`` ("published", "own"
+    or "other"), ``notes`` (sentences to tell the user) and, where only ``units`` are read, ``channels`` (all
+    those of the file). Rows are counted from 1, the first below the header.
 
     Raises UserError for a file that cannot be read, lacks a column or rows, or has a value out of range
     or a row twice.
@@ -222,7 +229,7 @@ def read_trials(
     notes: list[str] = []
     raw = _pseudonymise(_name_images(raw), key, notes)
     _check_columns(path, raw, score_column)
-    frame = _conform(path, raw)
+    frame = _conform(path, raw, notes)
     _check_values(path, frame, score_column)
     form = _identify_sources(frame, notes)
     _refuse_duplicates(path, frame)
@@ -258,9 +265,9 @@ def conform(frame: pd.DataFrame) -> pd.DataFrame:
     """Put a table's columns in the contract's order and dtypes, adding what it lacks as missing.
 
     Those of ``OPTIONAL`` that are there follow, then others in their own order, those of activations last
-    and ascending.
+    and ascending. A column that is text where the optional one is not (see ``read_trials``) is another.
     """
-    there = [column for column in OPTIONAL if column.name in frame.columns]
+    there = [column for column in OPTIONAL if column.name in frame.columns and _fits(frame, column)]
     ours = {column.name: _typed(frame, column) for column in (*COLUMNS, *there)}
     others = {
         str(name): frame[name]
@@ -275,6 +282,10 @@ def conform(frame: pd.DataFrame) -> pd.DataFrame:
 def pseudonym(prolific_pid: str, key: bytes) -> str:
     """Give the pseudonym of a participant: 16 hexadecimal digits of HMAC-SHA256 under a key."""
     return hmac.new(key, prolific_pid.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def _fits(frame: pd.DataFrame, column: Column) -> bool:
+    return column.dtype == TEXT or not isinstance(frame[column.name].dtype, pd.StringDtype)
 
 
 def _typed(frame: pd.DataFrame, column: Column) -> pd.Series:
@@ -409,15 +420,36 @@ def _boolean(path: Path, text: pd.Series, column: str) -> pd.Series:
 _READERS = {INTEGER: _integer, NUMBER: _number, BOOLEAN: _boolean}
 
 
-def _conform(path: Path, raw: pd.DataFrame) -> pd.DataFrame:
+def _conform(path: Path, raw: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """Give every column of a file its dtype, and check each value's form."""
     is_published = "source" not in raw.columns and "annotation" in raw.columns
     if is_published and "response" in raw.columns:
         raw = raw.rename(columns={"response": "published_response"})
-    for column in (*COLUMNS, *OPTIONAL):
+    for column in COLUMNS:
         if column.name in raw.columns and column.dtype != TEXT:
             raw[column.name] = _READERS[column.dtype](path, raw[column.name], column.name)
+    _read_optional(path, raw, notes)
     return conform(raw)
+
+
+def _read_optional(path: Path, raw: pd.DataFrame, notes: list[str]) -> None:
+    """Give the optional columns their dtypes, but leave as text what is another table's own column.
+
+    A table with all columns of a study's export is one; in another, ``confidence`` may be anything.
+    """
+    is_export = {column.name for column in (*COLUMNS, *OPTIONAL)} <= set(raw.columns)
+    for column in OPTIONAL:
+        if column.name not in raw.columns or column.dtype == TEXT:
+            continue
+        try:
+            raw[column.name] = _READERS[column.dtype](path, raw[column.name], column.name)
+        except UserError:
+            if is_export:
+                raise
+            notes.append(
+                f"The column {column.name} does not hold what a study's export has under this name, so it "
+                "is kept as text."
+            )
 
 
 def _as_numbers(path: Path, activations: pd.DataFrame) -> pd.DataFrame:

@@ -14,10 +14,10 @@ from sqlalchemy import Engine
 
 from experiment_server.services.identities import NO_KEY, Vault
 from exports.activations import Activations
-from exports.attendance import Attendance, attendance
+from exports.attendance import Attendance
 from exports.exclusions import exclusion_counts
-from exports.pseudonyms import refuse_leak, secrets_of
-from exports.quality import Quality, study_quality
+from exports.pseudonyms import refuse_leak
+from exports.quality import Quality
 from exports.report import looks, sections
 from exports.report.curves import curves, unit_images
 from exports.report.examples import examples
@@ -27,10 +27,8 @@ from exports.report.repetition import repetition
 from exports.report.scores import read_results, scores, units_of
 from exports.report.sections import Missing
 from exports.report.wording import in_order, number
-from exports.session_tables import study_sessions
-from exports.stimulus_tables import study_stimuli
-from exports.studies import StudyRecord, load_study
-from exports.trial_tables import study_trials
+from exports.studies import StudyRecord
+from exports.study_data import StudyData, read_study
 from exports.versions import utc, versions
 from scoring.neuron_map import concept_key
 from stimuli.errors import UserError
@@ -75,18 +73,18 @@ def write_report(
     """
     if out.suffix != ".html":
         raise UserError(f"the report is one HTML file; name {out.name} with the ending .html")
-    study = load_study(engine, name)
     with replacing(out, force=force) as temporary:
-        content = gather(engine, study, sources, now)
+        data = read_study(engine, name, sources.vault, manifest=sources.manifest, now=now)
+        content = gather(data, sources)
         page = render(content)
-        refuse_leak([(out.name, page.encode())], secrets_of(engine, study.id, sources.vault))
+        refuse_leak([(out.name, page.encode())], data.secrets)
         temporary.write_text(page, encoding="utf-8")
     missing = {key: value.reason for key, value in content.items() if isinstance(value, Missing)}
     return {
         "study": name,
         "out": str(out),
         "bytes": len(page.encode()),
-        "rehearsal": study.rehearsal,
+        "rehearsal": data.study.rehearsal,
         **content["counts"],
         "missing": missing,
     }
@@ -106,15 +104,9 @@ def render(content: Mapping[str, Any]) -> str:
     return environment.get_template("template.html").render(style=style, **content)
 
 
-def gather(
-    engine: Engine, study: StudyRecord, sources: Sources, now: datetime | None = None
-) -> dict[str, Any]:
+def gather(data: StudyData, sources: Sources) -> dict[str, Any]:
     """All that the template shows."""
-    trials = study_trials(engine, study.name, sources.vault, now=now)
-    sessions = study_sessions(engine, study, trials, sources.vault)
-    quality = study_quality(engine, study.id)
-    who = attendance(engine, study.id)
-    stimuli = study_stimuli(engine, study, sources.manifest)
+    study, trials, stimuli, quality, who = data.study, data.trials, data.stimuli, data.quality, data.who
     found = sections.accuracy(trials, study)
     results = _results(study, sources)
     units = sources.units if results is None else units_of(results)
@@ -138,9 +130,9 @@ def gather(
         "outcomes": sections.outcome_rows(who),
         "people": sections.people_facts(who, trials),
         "flags": looks.flag_rows(quality.assessed),
-        "exclusions": looks.exclusions(study, quality.exclusions, quality.assessed),
+        "exclusions": looks.exclusions(study, quality.exclusions, quality.assessed, data.redact),
         "catch": looks.catch(trials, quality.catch_pictures),
-        "presentation": presentation(study, trials, sessions),
+        "presentation": presentation(study, trials, data.sessions),
         "accuracy": found,
         "repetition": repetition(trials),
         "curves": _curves(trials, study, stimuli, sources, units, no_units),

@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Row
 
-from experiment_server.services.exclude import STUDY_FILE
+from experiment_server.services.exclude import MANUAL, STUDY_FILE
 from experiment_server.services.quality import Assessed, CatchPicture
 from exports.exclusions import rule_label
+from exports.pseudonyms import Redactor
 from exports.quality import FLAGS, flags_in_use
 from exports.report.sections import Missing
 from exports.report.wording import REASONS, counted, listed, moment, number, share, span
@@ -42,22 +43,27 @@ def _flag_row(name: str, assessed: Sequence[Assessed]) -> dict[str, str]:
 
 
 def exclusions(
-    study: StudyRecord, found: Mapping[int, Sequence[Row[Any]]], assessed: Sequence[Assessed]
+    study: StudyRecord,
+    found: Mapping[int, Sequence[Row[Any]]],
+    assessed: Sequence[Assessed],
+    redact: Redactor,
 ) -> dict[str, Any]:
-    """Who is excluded: a row for each rule, and what the study's file says."""
+    """Who is excluded: a row for each rule, and what the study's file says; reasons without identifiers."""
     answering = {one.participant_id for one in assessed}
     records = [row for rows in found.values() for row in rows]
     rules = sorted({(row.rule, row.version, row.decided_by) for row in records})
     flags = study.frozen.design.exclusion.flags
     return {
-        "rows": [_exclusion_row(rule, records) for rule in rules],
+        "rows": [_exclusion_row(rule, records, redact) for rule in rules],
         "excluded": number(len(found)),
         "answering": counted(len(answering | set(found)), "participant"),
         "frozen": f"flag {listed([f'“{flag}”' for flag in flags], 'or')}" if flags else "",
     }
 
 
-def _exclusion_row(rule: tuple[str, str, str], records: Sequence[Row[Any]]) -> dict[str, str]:
+def _exclusion_row(
+    rule: tuple[str, str, str], records: Sequence[Row[Any]], redact: Redactor
+) -> dict[str, Any]:
     name, version, decided_by = rule
     own = [row for row in records if (row.rule, row.version, row.decided_by) == rule]
     first, last = min(row.decided_at for row in own), max(row.decided_at for row in own)
@@ -65,7 +71,8 @@ def _exclusion_row(rule: tuple[str, str, str], records: Sequence[Row[Any]]) -> d
         "rule": rule_label(name, version),
         "meaning": FLAGS.get(name, "A person's decision"),
         "participants": number(len(own)),
-        "decided_by": "the study's file, before the data" if decided_by == STUDY_FILE else decided_by,
+        "decided_by": "the study's file, before the data" if decided_by == STUDY_FILE else redact(decided_by),
+        "reasons": [redact(row.evidence["reason"]) for row in own if row.rule == MANUAL],
         "recorded": moment(first) if first == last else f"{moment(first)} to {moment(last)}",
     }
 

@@ -32,7 +32,7 @@ def presentation(
 ) -> dict[str, Any] | Missing:
     """Exposures, timing flags and refresh rates of the test and catch trials of those who are not excluded.
 
-    ``sessions`` are those of ``study_sessions``.
+    ``sessions`` are those of ``session_table``.
     """
     kept = trials[~trials["trial_category"].eq("practice") & ~trials["excluded"].fillna(False).astype(bool)]
     if kept.empty:

@@ -98,7 +98,10 @@ def _trials(file: Mapping[str, Any]) -> str:
         practice if rounds == 1 else f"{practice} in each of at most {rounds} rounds",
         counted(file["catch"]["trials"], "catch trial"),
     ]
-    return f"{listed(parts)}; no picture twice"
+    again = (
+        "" if rounds == 1 else " in test and catch trials; practice pictures may come again in another round"
+    )
+    return f"{listed(parts)}; no picture twice{again}"
 
 
 def _presentation(shown: Mapping[str, Any]) -> str:

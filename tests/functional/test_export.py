@@ -12,12 +12,16 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session as OrmSession
 
 from commands.export import export
+from commands.score_inputs import rows_of_study
 from experiment_server import models
 from experiment_server.design.definition import Definition
+from experiment_server.design.quality import QUALITY_VERSION
+from experiment_server.models.database import writing
+from experiment_server.services.exclude import by_hand
 from exports.activations import Activations, add_activations
 from exports.datasets import export_study
 from exports.spreadsheets import unescape_formulas
@@ -117,6 +121,24 @@ def test_chosen_answers_count_by_equality_alone(tmp_path: Path) -> None:
         assert trials["soft_correct"].tolist() == right.astype(float).tolist()
 
 
+def test_a_trial_says_what_it_offered_and_in_which_order(tmp_path: Path) -> None:
+    study = finished_study(tmp_path, participants=4, form="alternatives")
+    live = live_definition(study)
+    trials = study_trials(study.engine, study.name)
+    offered = [json.loads(words) for words in trials["alternatives"]]
+    every = [set(live.offered(concept)) for concept in trials["concept"]]
+    assert [set(words) for words in offered] == every
+    with OrmSession(study.engine) as session:
+        seeds = {one.id: one.seed for one in session.query(models.Session)}
+    expected = {
+        tuple(live.alternatives(seed, index, concept) or ())
+        for seed in seeds.values()
+        for index, concept in zip(trials["trial_index"], trials["concept"], strict=True)
+    }
+    assert {tuple(words) for words in offered} <= expected
+    assert len({tuple(words) for words in offered}) > 1
+
+
 def test_dont_know_has_no_response_and_no_credit(tmp_path: Path) -> None:
     study = finished_study(tmp_path, participants=4)
     answer_all(study, "apple", dont_know=True)
@@ -149,6 +171,72 @@ def test_a_word_in_the_place_of_a_prolific_id_stays_an_answer(tmp_path: Path) ->
     assert "my id [removed]" in set(trials["response"])
     summary = export_study(study.engine, study.name, tmp_path / "out", now=NOW)
     assert summary["counts"]["trials"] == len(trials)
+
+
+def test_a_disguised_identifier_does_not_leave_and_stops_no_export(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "study", participants=4)
+    own = study.secrets[9]
+    wide = "".join(chr(ord(letter) + 0xFEE0) for letter in own)
+    disguised = [wide, *(own[:9] + sign + own[9:] for sign in ("'", "\u00ad", "\u200b", "\u0301", " "))]
+    # the judge leaves articles out, so that the words would be the identifier
+    disguised += [own.replace("d", "\u1e11"), f"{own[:9]} the {own[9:]}"]
+    with OrmSession(study.engine) as session:
+        trials = {trial.id: trial.trial_index for trial in session.scalars(select(models.Trial))}
+        for response in session.scalars(select(models.Response)):
+            response.response = f"I am {disguised[trials[response.trial_id] % 8]}"
+            response.dont_know = False
+        for record in session.scalars(select(models.Record).where(models.Record.kind == "questionnaire")):
+            record.data = {
+                "answers": {"device": disguised[3], "country": f"x{wide}y", "remarks": disguised[2]}
+            }
+        session.commit()
+    export_study(study.engine, study.name, tmp_path / "out", now=NOW)
+    table = read_trials(tmp_path / "out" / "trials.csv")
+    assert set(table["response"]) == {"I am [removed]", "[removed]"}
+    assert set(table["response_clean"]) == {"i,am,removed", "removed"}
+    assert set(table.loc[table["trial_index"] == 7, "response"]) == {"[removed]"}
+    row = session_row(tmp_path / "out", "P-00000003-1")
+    assert [row[f"q_{name}"] for name in ("device", "country", "remarks")] == [
+        "[removed]",
+        "x[removed]y",
+        "[removed]",
+    ]
+
+
+def test_exclusions_are_named_with_their_reason_and_who_decided(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "study", participants=5, flags=("catch",))
+    reason = f"{study.secrets[0]} wrote that a child took part"
+    with writing(study.engine) as connection:
+        by_hand(connection, study.name, "P-00000001", reason, "ada", NOW)
+    export_study(study.engine, study.name, tmp_path / "out", now=NOW + timedelta(days=1))
+    rows = pd.read_csv(tmp_path / "out" / "exclusions.csv", dtype=str).set_index("participant")
+    assert rows.loc["P-00000001"].to_dict() == {
+        **{"rule": "manual", "version": QUALITY_VERSION},
+        **{"decided_by": "ada", "decided_at": "2026-03-05T12:00:00Z"},
+        "evidence": '{"reason": "[removed] wrote that a child took part"}',
+    }
+    assert rows.loc["P-00000004", "decided_by"] == "study file"
+    assert json.loads(str(rows.loc["P-00000004", "evidence"])) == {"right": 0, "of": 1, "needed": 1}
+    codebook = json.loads((tmp_path / "out" / "codebook.json").read_text(encoding="utf-8"))
+    described = codebook["tables"]["exclusions.csv"]
+    assert [column["name"] for column in described] == ["participant", *rows.columns]
+    assert "`exclusions.csv` one row for each" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+
+
+def test_practice_that_was_not_needed_is_not_unanswered(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "study", participants=4)
+    practice = select(models.Trial.id).where(models.Trial.kind == "practice")
+    with OrmSession(study.engine) as session:
+        going_on, *_ = session.scalars(select(models.Session).where(models.Session.outcome.is_(None)))
+        dropped = practice.where(models.Trial.session_id == going_on.id)
+        session.execute(delete(models.Response).where(models.Response.trial_id.in_(dropped)))
+        session.commit()
+        summary = export_study(study.engine, study.name, tmp_path / "before", now=NOW)
+        assert summary["counts"]["unanswered"] == {"abandoned": 9, "assigned": 11, "responded": 1}
+        going_on.skipped = 1
+        session.commit()
+    summary = export_study(study.engine, study.name, tmp_path / "out", now=NOW)
+    assert summary["counts"]["unanswered"] == {"abandoned": 9, "assigned": 11}
 
 
 def one_trial(trials: pd.DataFrame, session: str, index: int) -> dict[str, Any]:
@@ -286,6 +374,7 @@ def test_a_rehearsal_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     done = CliRunner().invoke(export, ["shapes", "--out", str(out)])
     assert done.output.endswith("; no session is excluded; it was a rehearsal: no data\n")
     assert json.loads((out / "export.json").read_text(encoding="utf-8"))["rehearsal"] is True
+    assert rows_of_study("shapes").notes == ("The study was open as a rehearsal: its responses are no data.",)
     assert "**The study was open as a rehearsal: these are no data.**" in (out / "README.md").read_text(
         encoding="utf-8"
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from sqlalchemy.orm import Session as OrmSession
 
 from commands.report import report
 from experiment_server import models
+from experiment_server.models.database import writing
+from experiment_server.services.exclude import by_hand
 from exports.activations import Activations
 from exports.report.build import Sources, write_report
 from exports.report.repetition import in_words
@@ -186,7 +189,7 @@ def test_who_is_excluded_and_why_is_said(strict: Page) -> None:
         "2026-03-05 12:00 UTC",
         "Did as told in fewer instructed items than the study asks for instructed-1 1",
         "2 of 7 participants with answers are excluded",
-        "excludes who completes with the flag “catch” or “instructed”",
+        "excludes who is found with the flag “catch” or “instructed”",
         "Exclusions do not touch pay",
         "Named fewer catch pictures than the study asks for catch 2 7 29%",
         "Mean credit of those who are not excluded 1 (no interval: fewer than 2 pictures) over 3 trials of 3 "
@@ -194,6 +197,32 @@ def test_who_is_excluded_and_why_is_said(strict: Page) -> None:
         "missed participants excluded ones 0 3 0 1 0 2",
     ):
         assert words in strict.text, words
+
+
+def test_a_persons_reason_is_shown_as_text_without_identifiers(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "study", participants=4)
+    with writing(study.engine) as connection:
+        reason = f"{study.secrets[0]} is a <b>child</b>"
+        by_hand(connection, study.name, "P-00000003", reason, "ada", NOW)
+    write_report(study.engine, study.name, tmp_path / "report.html", Sources(tmp_path))
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "“[removed] is a &lt;b&gt;child&lt;/b&gt;”" in html
+    assert "A person's decision manual-" in Page(html).text
+
+
+def test_practice_pictures_may_come_again_in_another_round(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "study", participants=4)
+    with OrmSession(study.engine) as session:
+        stored = session.query(models.Study).one()
+        definition = json.loads(stored.definition)
+        definition["study"]["practice"] |= {"rounds": 3, "criterion": 1}
+        stored.definition = json.dumps(definition)
+        session.commit()
+    write_report(study.engine, study.name, tmp_path / "report.html", Sources(tmp_path))
+    assert (
+        "no picture twice in test and catch trials; practice pictures may come again in another round"
+        in Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    )
 
 
 def test_presentation_is_that_of_the_browsers(strict: Page) -> None:

@@ -96,7 +96,8 @@ def test_with_an_identity_key_no_id_is_readable_and_everything_works(
         with reading(here.engine) as connection:
             row = connection.execute(select(*[getattr(Identity, name) for name in COLUMNS])).one()
         assert all(value.startswith(SEALED) for value in row)
-        found = secrets_of(here.engine, 1, Vault(IDENTITY_KEY))
+        with reading(here.engine) as connection:
+            found = secrets_of(connection, 1, Vault(IDENTITY_KEY))
         assert [value for value in PIDS.values() if value not in found] == []
 
 
@@ -124,7 +125,8 @@ def test_ids_from_before_the_key_are_sealed_at_once(
         assert seal_all(here.engine, vault_of(sealing)) == 2
         assert seal_all(here.engine, vault_of(sealing)) == 0
         assert [value for value in (*PIDS.values(), pid("another")) if value in everything(here)] == []
-        assert {*PIDS.values(), pid("another")} <= set(secrets_of(here.engine, 1, vault_of(sealing)))
+        with reading(here.engine) as connection:
+            assert {*PIDS.values(), pid("another")} <= set(secrets_of(connection, 1, vault_of(sealing)))
     with served_here(sealing, clock) as here:
         assert here.post("/studies/small/sessions", PIDS).status_code == 200
 

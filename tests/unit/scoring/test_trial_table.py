@@ -83,11 +83,33 @@ def test_optional_columns_keep_their_types_and_come_after_the_contracts(tmp_path
     assert again["refresh_hz"].isna().all()
 
 
-def test_an_optional_column_of_another_kind_is_refused(tmp_path: Path) -> None:
-    path = table(tmp_path, OWN.replace("source\n", "source,confidence\n").replace("s1\n", "s1,sure\n"))
+def test_an_optional_column_of_another_kind_is_refused_in_an_export(tmp_path: Path) -> None:
+    names = [*NAMES, *(column.name for column in OPTIONAL)]
+    frame = read_trials(table(tmp_path, OWN)).reindex(columns=names)
+    frame["confidence"] = "sure"
+    path = tmp_path / "export.csv"
+    frame.to_csv(path, index=False)
     assert refusal(path) == (
         f"{path}, row 1, column confidence: 'sure' is not a number; correct it or leave it empty"
     )
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *(("confidence", "0.7"), ("confidence", "high"), ("presented_again", "yes")),
+        *(("refresh_hz", "60 Hz"), ("dropped_frames", "0.5")),
+    ],
+)
+def test_another_tables_own_column_is_kept_as_text(tmp_path: Path, column: str, value: str) -> None:
+    text = OWN.replace("source\n", f"source,{column}\n").replace("s1\n", f"s1,{value}\n")
+    frame = read_trials(table(tmp_path, text))
+    assert frame[column].tolist() == [value]
+    assert frame.attrs["notes"] == [
+        f"The column {column} does not hold what a study's export has under this name, so it is kept as text."
+    ]
+    write_trials(frame, tmp_path / "again.parquet")
+    assert read_trials(tmp_path / "again.parquet")[column].tolist() == [value]
 
 
 def test_reads_the_published_form(tmp_path: Path) -> None:
