@@ -4,6 +4,7 @@ import { initJsPsych } from "jspsych";
 import { BlindSpotPlugin, CardPlugin, distanceFrom } from "participant/calibration";
 import { displayClock, FrameClock, intervalFrom } from "participant/frames";
 import { RecognitionPlugin } from "participant/recognition";
+import { fitting } from "participant/text";
 
 const PLUGINS = { recognition: RecognitionPlugin, card: CardPlugin, "blind spot": BlindSpotPlugin };
 
@@ -57,4 +58,4 @@ async function framesOf(pairs) {
   return { frames, dropped: clock.dropped, interval: clock.interval };
 }
 
-Object.assign(window, { runPlugin, stallAt, framesOf, intervalFrom, distanceFrom, displayClock });
+Object.assign(window, { fitting, runPlugin, stallAt, framesOf, intervalFrom, distanceFrom, displayClock });

@@ -382,3 +382,20 @@ def test_an_answer_in_the_moment_of_leaving_is_kept(
     visitor.open(prolific("typed", pid))
     visitor.sees(f"3 of {TRIALS} pictures are answered and saved.")
     assert installation.rows(RESPONSES, pid) == expected_rows()[:3]
+
+
+def test_a_page_whose_script_does_not_arrive_says_so_and_can_be_loaded_again(visitor: Visitor) -> None:
+    lost = "**/static/app.js*"
+
+    def lose(route: Route) -> None:
+        route.abort()
+
+    visitor.page.route(lost, lose)
+    visitor.open(prolific("typed", "5f0000000000000000000041"))
+    problem = visitor.page.get_by_role("heading", name="The page is not complete")
+    expect(problem).to_be_hidden()
+    expect(problem).to_be_visible(timeout=PATIENCE_MS)
+    visitor.page.unroute(lost)
+    visitor.page.get_by_role("link", name="Load the page again").click()
+    visitor.sees("You may stop at any time.")
+    expect(problem).to_have_count(0)

@@ -103,7 +103,7 @@ HEARD = (
     "How sure are you?",
     "Not this time",
     "Right!",
-    "It takes a little getting used to. Here are some more pictures for practice.",
+    "It takes a little getting used to. Let us practise with a few pictures again.",
     "Now the real pictures",
     "Time for a short rest",
     "Type an answer, please.",
@@ -237,11 +237,18 @@ class Walk:
         onwards.click()
         expect(form.locator(".problem")).not_to_be_empty()
         if form.get_by_role("radio").count():
-            form.get_by_role("radio").nth(self.asked.count(heading)).check()
+            form.get_by_role("radio").nth(self.place_of_option(form, self.asked.count(heading))).check()
         else:
             form.locator("input.words").fill("bcd")
         self.asked.append(heading)
         onwards.click()
+
+    def place_of_option(self, form: Locator, number: int) -> int:
+        """Where the option of this number stands; that which is right counts as the last."""
+        rights = {texts.get("right") for texts in TEXTS.values()}
+        options = form.locator("label.option > span").all_inner_texts()
+        places = sorted(range(len(options)), key=lambda place: options[place] in rights)
+        return places[number]
 
     def measure_card(self) -> None:
         self.page.keyboard.press("+")

@@ -7,14 +7,17 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser import whole
 from tests.browser.conftest import NewVisitor
 from tests.browser.installation import CODES, DRAFT, GOVERNANCE, Installation
+from tests.browser.plugin_page import OpenPage, open_page, plugin_address
 from tests.browser.test_participant_flow import prolific
 from tests.browser.visitor import Visitor
 from tests.browser.whole import RETURNED, STEPS, sees_heading, take_part, walk
+
+__all__ = ["open_page", "plugin_address"]
 
 pytestmark = pytest.mark.browser
 
@@ -177,8 +180,7 @@ def test_someone_who_never_understands_goes_on_all_the_same(
     visitor.open(prolific("whole", pid))
     take_part(visitor, whole.OPENING[:8])
     sees_heading(visitor, "What do you do after each picture?")
-    visitor.page.keyboard.press("3")
-    visitor.page.keyboard.press("Enter")
+    whole.choice("Nothing")(visitor)
     sees_heading(visitor, "Let’s start all the same")
     visitor.enter("Start the practice")
     sees_heading(visitor, whole.QUESTION)
@@ -351,3 +353,123 @@ def test_a_phone_shows_that_the_connection_is_lost_before_the_first_picture(new_
     expect(status).to_be_in_viewport(ratio=1)
     visitor.page.context.set_offline(False)
     visitor.may_answer(0)
+
+
+def test_what_no_database_stores_is_taken_out_of_an_answer(
+    visitor: Visitor, installation: Installation
+) -> None:
+    pid = "5f000000000000000000005b"
+    visitor.open(prolific("typed", pid))
+    visitor.begin()
+    visitor.may_answer(0)
+    visitor.page.evaluate(r"document.execCommand('insertText', false, 'bo\u0000at\ud83d')")
+    visitor.page.keyboard.press("Enter")
+    visitor.sees("Not this time")
+    assert installation.rows(GIVEN, pid) == [(0, "boat\ufffd", None, 0)]
+
+
+def test_keys_after_an_answer_are_not_part_of_it(visitor: Visitor, installation: Installation) -> None:
+    pid = "5f000000000000000000005c"
+    visitor.open(prolific("typed", pid))
+    visitor.begin()
+    visitor.may_answer(0)
+    visitor.page.evaluate(PRESS_AFTER_ENTER)
+    visitor.page.keyboard.type("cup\n")
+    visitor.sees("Not this time")
+    told = json.loads(installation.rows(MEASURED, pid)[0][-1])
+    assert len(told["key_times_ms"]) == len("cup\n")
+
+
+#: a key in the same moment as the one that submits
+PRESS_AFTER_ENTER = """() => window.addEventListener("keydown", ({ key, target }) => {
+  if (key === "Enter") target.dispatchEvent(new KeyboardEvent("keydown", { key: "x", bubbles: true }));
+})"""
+
+
+def test_letters_land_in_the_field_wherever_the_focus_is(
+    visitor: Visitor, installation: Installation
+) -> None:
+    pid = "5f000000000000000000005d"
+    visitor.open(prolific("typed", pid))
+    visitor.begin()
+    visitor.may_answer(0)
+    words = visitor.page.get_by_role("textbox")
+    words.blur()
+    visitor.page.keyboard.press("ArrowDown")
+    visitor.page.keyboard.type("cup")
+    expect(words).to_have_value("cup")
+    visitor.press("Withdraw")
+    visitor.press("Keep going")
+    expect(words).to_be_focused()
+    visitor.page.keyboard.press("Enter")
+    visitor.sees("Not this time")
+    told = json.loads(installation.rows(MEASURED, pid)[0][-1])
+    assert len(told["key_times_ms"]) == len("cup\n")
+    assert told["times_blurred"] == 1
+    assert told["blurred_ms"] > 0
+
+
+def test_a_key_that_is_held_down_passes_no_feedback(visitor: Visitor) -> None:
+    visitor.open("/s/typed")
+    visitor.begin()
+    visitor.may_answer(0)
+    keyboard, onwards = visitor.page.keyboard, visitor.page.get_by_role("button", name="Next")
+    keyboard.type("cup")
+    keyboard.down("Enter")
+    expect(onwards).to_be_focused()
+    keyboard.down("Enter")
+    visitor.page.wait_for_timeout(100)
+    expect(onwards).to_be_focused()
+    keyboard.up("Enter")
+    keyboard.press("Enter")
+    visitor.may_answer(1)
+
+
+def test_a_refused_questionnaire_is_asked_again_as_it_was(
+    visitor: Visitor, installation: Installation
+) -> None:
+    pid = "5f000000000000000000005e"
+    visitor.open(prolific("whole", pid))
+    practised = whole.practised("teacup", 4, "Right!")
+    take_part(visitor, (*whole.OPENING, *practised, *practised, whole.PRACTICE[-1], *whole.MAIN))
+    sees_heading(visitor, whole.CLOSING[0].heading)
+
+    def spoil(route: Route) -> None:
+        route.continue_(post_data=(route.request.post_data or "").replace("It was fun", r"It was \u0000"))
+
+    visitor.page.route("**/session/records", spoil)
+    take_part(visitor, whole.CLOSING[:-1])
+    visitor.sees("What you answered last could not be saved")
+    assert "questionnaire/" not in records(installation, pid)
+    visitor.page.unroute_all()
+    visitor.press("Load the page again")
+    for step in whole.CLOSING[:-1]:
+        sees_heading(visitor, step.heading)
+        visitor.enter("I’d rather not say" if "country" in step.heading else "Next")
+    visitor.sees("Thank you!")
+    visitor.finish()
+    assert visitor.code == CODES["completed"]
+    assert records(installation, pid)["questionnaire/"] == {"answers": whole.QUESTIONNAIRE}
+
+
+def test_answers_that_are_too_long_together_are_cut_between_characters(open_page: OpenPage) -> None:
+    answers = {f"q{number}": "x" + "😀" * 99 for number in range(20)}
+    answers["constructor"] = "short"
+    cut = open_page().evaluate("answers => fitting(answers)", answers)
+    assert 14_500 < len(json.dumps(cut)) <= 16_000
+    assert cut.keys() == answers.keys()
+    assert cut["constructor"] == "short"
+    for name, answer in cut.items():
+        assert answers[name].startswith(answer)
+
+
+def test_what_was_typed_is_still_there_after_going_back(visitor: Visitor) -> None:
+    visitor.open("/s/whole")
+    take_part(visitor, whole.OPENING[:6])
+    sees_heading(visitor, "May you guess?")
+    visitor.page.keyboard.press("2")
+    visitor.enter("Back")
+    sees_heading(visitor, "What do you do after each picture?")
+    visitor.enter("Next")
+    sees_heading(visitor, "May you guess?")
+    expect(visitor.page.get_by_role("radio").nth(1)).to_be_checked()

@@ -89,10 +89,22 @@ FRAMES_ONLY = (
 )
 
 
+#: an exposure that is off by this share of a frame is flagged
+OFF = 0.45
+
+
+def flags_are_as_stored(measured: dict[str, Any], frames: int) -> bool:
+    """Whether ``long`` and ``short`` say what the stored exposure says."""
+    interval, flags = measured["frame_interval_ms"], measured["timing_flags"]
+    excess = measured["exposure_measured_ms"] / interval - frames
+    return ("long" in flags, "short" in flags) == (excess > OFF, -excess > OFF)
+
+
 def is_consistent(measured: dict[str, Any], frames: int) -> bool:
     """Whether a trial's numbers agree; one with nothing wrong has the requested frames."""
     interval, exposure = measured["frame_interval_ms"], measured["exposure_measured_ms"]
     assert measured["exposure_frames"] == round(exposure / interval)
+    assert flags_are_as_stored(measured, frames)
     if measured["timing_flags"]:
         return False
     assert measured["dropped_frames"] == 0
@@ -114,15 +126,30 @@ def test_an_idle_trial_lasts_its_whole_frames(open_page: OpenPage, script: str) 
     assert told == [script == ""] * len(trials)
 
 
+def test_the_display_tells_of_a_picture_that_is_there_for_one_frame(open_page: OpenPage) -> None:
+    page = open_page()
+    trial(page)
+    told = [trial(page, exposure_ms=1) for _ in range(6)]
+    verified = [
+        measured["client"]["display_onset_ms"] is not None
+        and measured["client"]["display_offset_ms"] is not None
+        and "late_onset" not in measured["timing_flags"]
+        for measured in told
+    ]
+    assert sum(verified) >= 3
+
+
 @pytest.mark.parametrize("script", ["", FRAMES_ONLY], ids=["display", "frames alone"])
 @pytest.mark.parametrize(
     ("draws", "expected"), [(PICTURE_DRAWN, {"late_onset"}), (REMOVAL_DRAWN, {"late_offset", "long"})]
 )
 def test_a_stalled_frame_is_flagged(open_page: OpenPage, script: str, draws: int, expected: set[str]) -> None:
     page = open_page(script)
-    trial(page)
+    frames = round(100 / trial(page)["frame_interval_ms"])
     page.evaluate("([draws, ms]) => stallAt(draws, ms)", [draws, 70])
-    assert expected <= set(trial(page)["timing_flags"])
+    measured = trial(page)
+    assert expected <= set(measured["timing_flags"])
+    assert flags_are_as_stored(measured, frames)
 
 
 def test_a_stall_between_the_frames_is_flagged(open_page: OpenPage) -> None:
@@ -245,6 +272,18 @@ def test_a_picture_that_does_not_fit_says_how_large_it_was(open_page: OpenPage) 
     assert width < 800
     seen = 2 * math.degrees(math.atan(width / 4 / 2 / 500))
     assert measured["client"]["picture_degrees"] == pytest.approx(seen, abs=0.01)
+
+
+def test_the_screen_is_that_of_the_onset(open_page: OpenPage) -> None:
+    page = open_page()
+    begin(page, fixation_ms=600)
+    page.set_viewport_size({"width": 1000, "height": 700})
+    expect(page.locator(".panel:not(.waiting) .choice").first).to_be_visible()
+    page.set_viewport_size({"width": 900, "height": 650})
+    page.keyboard.press("1")
+    client = page.evaluate("window.data")["client"]
+    assert client["viewport"] == [1000, 700]
+    assert client["picture_css_px"] == [100, 100]
 
 
 def test_without_a_calibration_degrees_are_not_known(open_page: OpenPage) -> None:

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Response
+from playwright.sync_api import Browser, Page, Response
 
 from tests.browser import installation as small
 from tests.browser.conftest import NewVisitor
 from tests.browser.installation import TRIALS, Installation
+from tests.browser.plugin_page import build_page, served
 from tests.browser.test_participant_flow import prolific
 from tests.browser.visitor import ANSWERS, Visitor
 
@@ -35,12 +36,6 @@ BITS_PER_SECOND = 1_000_000
 LATENCY_MS = 100
 #: from the moment when an answer may be typed to Enter
 THINKING_MS = 1500
-THROTTLED = {
-    "offline": False,
-    "latency": LATENCY_MS,
-    "downloadThroughput": BITS_PER_SECOND / 8,
-    "uploadThroughput": BITS_PER_SECOND / 8,
-}
 #: from Enter to the next trial, in ms
 WAITS = """(() => {
   window.waits = [];
@@ -155,10 +150,68 @@ def test_no_trial_but_the_first_waits_for_its_picture_at_1_mbit(
     assert behind == []
 
 
-def throttle(page: Page) -> None:
+#: hands out the front end's client of the server
+SCRIPT = """
+import { Api } from "participant/api";
+window.Api = Api;
+"""
+#: fetches a picture with so many ms of patience; the red, green and blue of its pixels, or the error's code
+FETCH = """async ([path, patience]) => {
+  try {
+    const picture = await new Api("", "", patience).picture(path);
+    const context = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+    context.drawImage(picture, 0, 0);
+    const { data } = context.getImageData(0, 0, picture.width, picture.height);
+    return [...data].filter((_, place) => place % 4 !== 3);
+  } catch (error) {
+    return error.code;
+  }
+}"""
+#: a picture of that many grey pixels a side takes three times the patience, and is one of our masks' kind
+SLOW_SIDE, SLOW_BYTES_PER_SECOND, PATIENCE_MS = 200, 13_000, 1000
+
+
+@pytest.fixture
+def slow_page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    """A slow line to a folder with ``slow.png``; ``never.png`` is never answered."""
+    (tmp_path / "script.js").write_text(SCRIPT)
+    build_page(tmp_path / "script.js", tmp_path)
+    grey = np.random.default_rng(6).integers(0, 256, (SLOW_SIDE, SLOW_SIDE))
+    Image.fromarray(grey.astype(np.uint8)).save(tmp_path / "slow.png")
+    context = browser.new_context()
+    page = context.new_page()
+    with served(tmp_path) as url:
+        page.goto(url)
+        page.route("**/never.png", lambda _: None)
+        throttle(page, SLOW_BYTES_PER_SECOND)
+        yield page
+        context.close()
+
+
+def test_a_picture_may_take_long_as_long_as_it_comes(slow_page: Page, tmp_path: Path) -> None:
+    colours = slow_page.evaluate(FETCH, ["slow.png", PATIENCE_MS])
+    took_ms = slow_page.evaluate(
+        "performance.getEntriesByName(new URL('slow.png', document.URL).href)[0].duration"
+    )
+    assert took_ms > 2 * PATIENCE_MS
+    grey = np.asarray(Image.open(tmp_path / "slow.png"))
+    assert colours == np.repeat(grey.reshape(-1, 1), 3, axis=1).ravel().tolist()
+
+
+def test_a_picture_of_which_nothing_comes_is_given_up(slow_page: Page) -> None:
+    assert slow_page.evaluate(FETCH, ["never.png", PATIENCE_MS]) == "unreachable"
+
+
+def throttle(page: Page, bytes_per_second: float = BITS_PER_SECOND / 8) -> None:
+    conditions = {
+        "offline": False,
+        "latency": LATENCY_MS,
+        "downloadThroughput": bytes_per_second,
+        "uploadThroughput": bytes_per_second,
+    }
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
-    session.send("Network.emulateNetworkConditions", THROTTLED)
+    session.send("Network.emulateNetworkConditions", conditions)
 
 
 def pictures(visitor: Visitor) -> int:

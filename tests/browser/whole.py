@@ -41,6 +41,16 @@ def keys(*names: str) -> Act:
     return act
 
 
+def choice(option: str) -> Act:
+    """Choose an option by its key, wherever it stands, and press Enter."""
+
+    def act(visitor: Visitor) -> None:
+        words = visitor.page.locator("label.option > span").all_inner_texts()
+        keys(str(words.index(option) + 1), "Enter")(visitor)
+
+    return act
+
+
 def typed(words: str) -> Act:
     """Type words where the focus is, and press Enter; nothing typed is Escape."""
 
@@ -72,10 +82,10 @@ OPENING = (
     Step("How large is your screen?", set_the_card),
     Step("How far are you from the screen?", button("Skip this"), stays=False),
     Step("You will name what you see", button("I have read this")),
-    Step("What do you do after each picture?", keys("2", "Enter")),
-    Step("May you guess?", keys("1", "Enter"), stays=False),
+    Step("What do you do after each picture?", choice("Count its colours")),
+    Step("May you guess?", choice("Yes, always"), stays=False),
     Step("Please read this once more", button("Answer again"), stays=False),
-    Step("What do you do after each picture?", keys("ArrowDown", "1", "Enter")),
+    Step("What do you do after each picture?", choice("Name what it showed")),
     Step("That’s right", button("Start the practice"), stays=False),
 )
 PRACTICE = (
@@ -137,8 +147,11 @@ def sees_heading(visitor: Visitor, name: str) -> None:
     """Wait for a page with this heading that asks for something."""
     heading = visitor.page.get_by_role("heading", level=1, name=name, exact=True)
     expect(heading).to_be_visible()
+    expect(visitor.page.locator(".settling")).to_have_count(0)
     if name == QUESTION:
         expect(visitor.page.locator("main input.words")).to_be_focused()
+    if name == SURE:
+        expect(visitor.page.get_by_role("group", name=SURE)).to_be_focused()
 
 
 def walk(visitor: Visitor, steps: tuple[Step, ...] = STEPS) -> Iterator[Step]:

@@ -1,7 +1,9 @@
 /** The two ways to answer: typing a few words, or choosing one of several. Both work from the keyboard. */
 
 import { button, element } from "./dom";
+import { isPlain, isWriting } from "./keys";
 import { strings } from "./strings";
+import { cleaned, MOST_CHARACTERS } from "./text";
 import { Typing, type Insertion } from "./typing";
 import { asWritten } from "./words";
 
@@ -33,19 +35,12 @@ export interface AnswerOptions {
   dontKnow: boolean;
 }
 
-const MAX_LENGTH = 200;
 /** More choices than this stand closer together. */
 const MANY = 12;
 const CHOICE_KEYS = "1234567890qwertyuiopasdfghjklzxcvbnm";
 
 export function wordsIn(text: string): string[] {
   return text.trim().split(/\s+/).filter(Boolean);
-}
-
-/** Keys with a modifier, repeated keys, and keys meant for an open dialog are none of ours. */
-function isPlain(event: KeyboardEvent): boolean {
-  const busy = event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing;
-  return !busy && document.querySelector("dialog[open]") === null;
 }
 
 function hint(key: string): HTMLElement {
@@ -76,17 +71,24 @@ abstract class Form implements AnswerForm {
 
   protected abstract open(): void;
   protected abstract key(event: KeyboardEvent): void;
+  /** Nothing more can be answered. */
+  protected close(): void {}
 
+  /** The first answer holds; what is pressed after it is not part of it. */
   protected submit(response: string, dontKnow: boolean, at: number): void {
-    this.typing.end();
-    const { keyTimes, inserted, insertedBy, pastes, drops } = this.typing;
-    const firstKeyAt = keyTimes[0] ?? null;
-    this.settle?.({ response, dontKnow, at, firstKeyAt, keyTimes, inserted, insertedBy, pastes, drops });
+    const { settle, typing } = this;
+    if (settle === null) return;
     this.settle = null;
+    typing.end();
+    this.close();
+    const { inserted, insertedBy, pastes, drops } = typing;
+    const keyTimes = [...typing.keyTimes];
+    const firstKeyAt = keyTimes[0] ?? null;
+    settle({ response, dontKnow, at, firstKeyAt, keyTimes, inserted, insertedBy, pastes, drops });
   }
 
   private pressed(event: KeyboardEvent): void {
-    if (!isPlain(event) || !this.element.isConnected) return;
+    if (this.settle === null || !isPlain(event) || !this.element.isConnected) return;
     if (event.key === "Escape" && this.options.dontKnow) this.submit("", true, event.timeStamp);
     else this.key(event);
   }
@@ -107,7 +109,7 @@ class TypedForm extends Form {
       "aria-label": strings.trial.inputLabel,
       "aria-describedby": "problem",
       placeholder: strings.trial.placeholder(options.maxWords),
-      maxlength: String(MAX_LENGTH),
+      maxlength: String(MOST_CHARACTERS),
       autocomplete: "off",
       autocapitalize: "none",
       autocorrect: "off",
@@ -128,17 +130,24 @@ class TypedForm extends Form {
     this.input.focus({ preventScroll: true });
   }
 
+  protected override close(): void {
+    this.input.disabled = true;
+  }
+
+  /** What is typed anywhere on the page lands in the field. */
   protected key(event: KeyboardEvent): void {
+    if (event.target !== this.input && isWriting(event)) this.input.focus({ preventScroll: true });
     if (event.key !== "Enter" || event.target instanceof HTMLButtonElement) return;
     event.preventDefault();
     this.trySubmit(event.timeStamp);
   }
 
   private trySubmit(at: number): void {
-    const words = wordsIn(this.input.value);
+    const response = cleaned(this.input.value);
+    const words = wordsIn(response);
     if (words.length === 0) this.complain(this.options.dontKnow ? strings.trial.emptyOrSkip : strings.trial.empty);
     else if (words.length > this.options.maxWords) this.complain(strings.trial.tooMany(this.options.maxWords));
-    else this.submit(this.input.value, false, at);
+    else this.submit(response, false, at);
   }
 
   private complain(problem: string): void {

@@ -205,6 +205,41 @@ async function errorFrom(reply: Response): Promise<ApiError> {
   }
 }
 
+/** Ends a call when nothing was heard for so many ms, however long the whole takes. */
+class Patience {
+  private readonly over = new AbortController();
+  private timer = 0;
+
+  constructor(private readonly ms: number) {
+    this.heard();
+  }
+
+  get signal(): AbortSignal {
+    return this.over.signal;
+  }
+
+  heard(): void {
+    this.end();
+    this.timer = window.setTimeout(() => this.over.abort(), this.ms);
+  }
+
+  end(): void {
+    window.clearTimeout(this.timer);
+  }
+}
+
+/** A reply's file; `heard` is called for each piece of it. */
+async function fileOf(reply: Response, heard: () => void): Promise<Blob> {
+  const reader = reply.body?.getReader();
+  const pieces: BlobPart[] = [];
+  for (;;) {
+    heard();
+    const piece = await reader?.read();
+    if (piece?.value === undefined) return new Blob(pieces, { type: reply.headers.get("Content-Type") ?? "" });
+    pieces.push(piece.value);
+  }
+}
+
 /** A reply's body, which a connection may lose half-way. */
 async function whole<T>(body: Promise<T>): Promise<T> {
   try {
@@ -217,10 +252,11 @@ async function whole<T>(body: Promise<T>): Promise<T> {
 export class Api {
   private token: string | null = null;
 
-  /** `base` is the API's path, such as /api/v1. */
+  /** `base` is the API's path, such as /api/v1; `patienceMs` is how long a call, or a picture's next piece, may take. */
   constructor(
     private readonly base: string,
     private readonly study: string,
+    private readonly patienceMs = TIMEOUT_MS,
   ) {}
 
   /** Start a session or take up an older one; the token of this page from now on. */
@@ -246,12 +282,15 @@ export class Api {
 
   /** Fetch a picture and decode it, so that drawing it takes no time. */
   async picture(path: string): Promise<ImageBitmap> {
-    const reply = await this.call("GET", path);
-    const file = await whole(reply.blob());
+    const patience = new Patience(this.patienceMs);
     try {
-      return await createImageBitmap(file, { colorSpaceConversion: "none" });
-    } catch {
-      throw unreadable(reply);
+      const reply = await this.call("GET", path, undefined, patience.signal);
+      const file = await whole(fileOf(reply, () => patience.heard()));
+      return await createImageBitmap(file, { colorSpaceConversion: "none" }).catch(() => {
+        throw unreadable(reply);
+      });
+    } finally {
+      patience.end();
     }
   }
 
@@ -295,17 +334,17 @@ export class Api {
     }
   }
 
-  private async call(method: string, path: string, body?: unknown): Promise<Response> {
-    const reply = await this.send(method, path, body);
+  private async call(method: string, path: string, body?: unknown, stop?: AbortSignal): Promise<Response> {
+    const reply = await this.send(method, path, body, stop ?? AbortSignal.timeout(this.patienceMs));
     if (!reply.ok) throw await errorFrom(reply);
     return reply;
   }
 
-  private async send(method: string, path: string, body?: unknown): Promise<Response> {
+  private async send(method: string, path: string, body: unknown, signal: AbortSignal): Promise<Response> {
     const headers: Record<string, string> = {};
     if (this.token !== null) headers["Authorization"] = `Bearer ${this.token}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
-    const options: RequestInit = { method, headers, signal: AbortSignal.timeout(TIMEOUT_MS) };
+    const options: RequestInit = { method, headers, signal };
     if (body !== undefined) options.body = JSON.stringify(body);
     try {
       return await fetch(path, options);

@@ -1,5 +1,7 @@
 /** How often and how long the page was out of sight or out of focus: times, never content. */
 
+import { isDialogOpen } from "./keys";
+
 /** Spells of something that begins and ends. */
 class Spells {
   count = 0;
@@ -25,14 +27,25 @@ class Spells {
 export class Attention {
   private readonly hidden = new Spells();
   private readonly blurred = new Spells();
+  /** The window is not the one in use. */
+  private away = !document.hasFocus();
 
   constructor(stop: AbortSignal) {
     const look = (): void => this.hidden.set(document.hidden);
     look();
-    this.blurred.set(!document.hasFocus());
+    this.look();
     document.addEventListener("visibilitychange", look, { signal: stop });
-    window.addEventListener("blur", () => this.blurred.set(true), { signal: stop });
-    window.addEventListener("focus", () => this.blurred.set(false), { signal: stop });
+    window.addEventListener("blur", () => this.look(true), { signal: stop });
+    window.addEventListener("focus", () => this.look(false), { signal: stop });
+    const dialogs = new MutationObserver(() => this.look());
+    dialogs.observe(document.body, { subtree: true, attributeFilter: ["open"] });
+    stop.addEventListener("abort", () => dialogs.disconnect());
+  }
+
+  /** A dialog that is open over the page draws attention away just as another window does. */
+  private look(away = this.away): void {
+    this.away = away;
+    this.blurred.set(away || isDialogOpen());
   }
 
   get timesHidden(): number {

@@ -1,12 +1,13 @@
 /** What comes after the last trial: the questionnaire and the debriefing. */
 
 import { element, paragraphsOf } from "./dom";
-import { Draft, type Answers } from "./draft";
+import { Draft } from "./draft";
 import { Interview } from "./interview";
 import { PagePlugin } from "./page-plugin";
 import { only, type Course, type Part } from "./part";
 import { questionnaireOf } from "./questionnaire";
 import { strings } from "./strings";
+import { fitting } from "./text";
 
 export function questionnaire(course: Course): Part {
   const { flow, language, session } = course.state;
@@ -20,33 +21,21 @@ export function questionnaire(course: Course): Part {
   const keep = async (): Promise<void> => {
     if (!course.going()) return;
     await course.record("questionnaire", "", { answers: fitting(interview.answers) });
-    draft.forget();
   };
   const asked = (): boolean => flow.questionnaire.length > 0 && !course.isDone("questionnaire");
   return only(asked, interview.part(), course.wait(strings.saving.last, keep));
 }
 
-/** Bytes of JSON that a record has room for, apart from what stands around the answers. */
-const ROOM = 15_000;
-
-/** What the server takes: where all answers together are too long, the longest are cut. */
-function fitting(answers: Answers): Answers {
-  const cut = { ...answers };
-  while (bytesOf(cut) > ROOM) {
-    const [name, answer] = Object.entries(cut).reduce((a, b) => ((b[1]?.length ?? 0) > (a[1]?.length ?? 0) ? b : a));
-    cut[name] = answer?.slice(0, -5) ?? null;
-  }
-  return cut;
-}
-
-/** As the server counts: what is not ASCII takes six bytes. */
-function bytesOf(answers: Answers): number {
-  return JSON.stringify(answers).replace(/[^ -~]/g, "\\u0000").length;
-}
-
-/** The debriefing; what follows it is `finish`, when the participant has read it. */
+/**
+ * The debriefing; what follows it is `finish`, when the participant has read it. Only then is the server
+ * known to hold the questionnaire, and its draft of no more use.
+ */
 export function debriefing(course: Course, finish: () => Promise<void>): Part {
-  return { timeline: [debriefPage(course), course.wait(strings.saving.last, finish)] };
+  const conclude = async (): Promise<void> => {
+    await finish();
+    if (course.state.phase === "finished") new Draft(course.state.session).forget();
+  };
+  return { timeline: [debriefPage(course), course.wait(strings.saving.last, conclude)] };
 }
 
 function debriefPage(course: Course): Part {

@@ -3,6 +3,8 @@
 import { ParameterType, type JsPsych, type JsPsychPlugin } from "jspsych";
 import { button, element } from "./dom";
 import type { Filled } from "./filled";
+import { isPlain } from "./keys";
+import { settle } from "./settle";
 import { strings } from "./strings";
 
 const info = {
@@ -21,6 +23,9 @@ const info = {
 
 type Info = typeof info;
 
+/** A key that comes sooner was pressed for the answer before, in ms. */
+const TOO_SOON_MS = 300;
+
 export class ConfidencePlugin implements JsPsychPlugin<Info> {
   static readonly info = info;
 
@@ -37,8 +42,8 @@ export class ConfidencePlugin implements JsPsychPlugin<Info> {
     const scale = scaleOf(trial.levels, (level) => finish(level, performance.now()));
     const panel = element("div", { class: "panel confidence" }, prompt, scale);
     display.append(element("div", { class: "trial" }, element("div", { class: "stage" }), panel));
-    document.addEventListener("keydown", (event) => pressed(event, trial.levels, finish), { signal: over.signal });
-    scale.focus({ preventScroll: true });
+    document.addEventListener("keydown", (event) => event.timeStamp - start >= TOO_SOON_MS && pressed(event, trial.levels, finish), { signal: over.signal });
+    settle(panel, scale, TOO_SOON_MS);
   }
 }
 
@@ -59,9 +64,8 @@ function levelButton(level: number, levels: number, choose: (level: number) => v
 }
 
 function pressed(event: KeyboardEvent, levels: number, finish: (level: number, at: number) => void): void {
-  const other = event.ctrlKey || event.metaKey || event.altKey || event.repeat;
   const level = /^[1-9]$/.test(event.key) ? Number(event.key) : 0;
-  if (other || level < 1 || level > levels || document.querySelector("dialog[open]") !== null) return;
+  if (!isPlain(event) || level < 1 || level > levels) return;
   event.preventDefault();
   finish(level, event.timeStamp);
 }

@@ -5,9 +5,14 @@
  * the stage is accompanied by a new full stop, grey on grey behind the picture: both are in the same
  * frame, and the report tells when that was on the display. A page cannot know it in any other way. The
  * times are rounded up to 4 ms, unless the page is isolated from other origins.
+ *
+ * The report comes a frame or two later, and only of a text that is still there.
  */
 
 import { element } from "./dom";
+
+/** So many full stops stay in the page. */
+const KEPT = 3;
 
 /** What is reported of one change: null until it is, and for ever if the browser does not tell. */
 export class Report {
@@ -55,7 +60,8 @@ export class DisplayTimes {
     this.count += 1;
     const name = `change-${this.count}`;
     this.awaited.set(name, report);
-    place.replaceChildren(element("div", { elementtiming: name }, "."));
+    place.append(element("div", { elementtiming: name }, "."));
+    if (place.childElementCount > KEPT) place.firstElementChild?.remove();
     return report;
   }
 

@@ -3,6 +3,11 @@
 /** Answers by the question's name; null was left open. */
 export type Answers = Record<string, string | null>;
 
+/** A question may have any name, that of a property of every object included. */
+export function noAnswers(): Answers {
+  return Object.create(null) as Answers;
+}
+
 export class Draft {
   private readonly key: string;
 
@@ -12,7 +17,8 @@ export class Draft {
   }
 
   read(): Answers {
-    return JSON.parse(this.ask((storage) => storage.getItem(this.key)) ?? "{}") as Answers;
+    const kept = this.ask((storage) => storage.getItem(this.key)) ?? "{}";
+    return Object.assign(noAnswers(), JSON.parse(kept) as Answers);
   }
 
   write(answers: Answers): void {

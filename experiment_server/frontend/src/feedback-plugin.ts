@@ -3,6 +3,7 @@
 import { ParameterType, type JsPsych, type JsPsychPlugin } from "jspsych";
 import { button, element, icon, ICONS } from "./dom";
 import type { Filled } from "./filled";
+import { settleButton } from "./settle";
 import { strings } from "./strings";
 
 const info = {
@@ -37,6 +38,6 @@ export class FeedbackPlugin implements JsPsychPlugin<Info> {
     );
     const panel = element("div", { class: "panel feedback" }, verdict, next);
     display.append(element("div", { class: "trial" }, element("div", { class: "stage" }), panel));
-    next.focus({ preventScroll: true });
+    settleButton(panel, next);
   }
 }

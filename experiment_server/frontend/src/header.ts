@@ -13,6 +13,17 @@ export interface Progress {
   practice: boolean;
 }
 
+/** Where answers wait for the connection: on the device, in the page alone, or there are none yet. */
+export type Keeping = "device" | "page" | "nothing";
+
+/** What to say while something is tried again; `busy` says why if it is not the connection that is missing. */
+function assurance(busy: string | null, keeping: Keeping): string {
+  const { safe, keepOpen, busySafe, busyKeepOpen, retrying } = strings.status;
+  if (keeping === "nothing") return busy ?? retrying;
+  if (busy !== null) return keeping === "device" ? busySafe(busy) : busyKeepOpen(busy);
+  return keeping === "device" ? safe : keepOpen;
+}
+
 /** A click on the way out leaves the focus where it was, so that staying goes on with typing. */
 function keepFocus(event: MouseEvent): void {
   event.preventDefault();
@@ -78,11 +89,11 @@ export class Header {
   }
 
   /** Show why something is tried again: the connection is lost, or the server is busy. */
-  trouble(error: ApiError): void {
-    const { safe, back, busySafe, caughtUp, retrying } = strings.status;
+  trouble(error: ApiError, keeping: Keeping): void {
+    const { back, caughtUp, connected, retrying } = strings.status;
     const busy = busyWords(error);
-    this.relief = busy === null ? back : caughtUp;
-    const more = busy === null ? safe : busySafe(busy);
+    this.relief = keeping === "nothing" ? connected : busy === null ? back : caughtUp;
+    const more = assurance(busy, keeping);
     this.show(busy === null ? "retrying" : "retrying busy", busy ?? retrying, more);
     this.announcer.textContent = more;
   }

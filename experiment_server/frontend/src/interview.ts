@@ -1,6 +1,6 @@
 /** Several questions, one page each, with the way back to the one before. */
 
-import type { Answers, Draft } from "./draft";
+import { noAnswers, type Answers, type Draft } from "./draft";
 import type { Course, Part } from "./part";
 import { QuestionPlugin, type Question, type Way } from "./question-plugin";
 import { strings } from "./strings";
@@ -16,6 +16,8 @@ export interface InterviewOptions {
 
 export class Interview {
   answers: Answers;
+  /** What was typed where one went back. */
+  private readonly unsent = noAnswers();
   private questions: Question[] = [];
   private at = 0;
 
@@ -23,16 +25,16 @@ export class Interview {
     private readonly course: Course,
     private readonly options: InterviewOptions,
   ) {
-    this.answers = options.draft?.read() ?? {};
+    this.answers = options.draft?.read() ?? noAnswers();
   }
 
-  /** The pages, from the first question without an answer on. */
+  /** The pages, from the first question without an answer on; all of them where the answers were refused. */
   part(): Part {
     const page = {
       type: QuestionPlugin,
       kicker: () => this.kicker(),
       question: () => this.questions[this.at],
-      before: () => this.answers[this.questions[this.at]?.name ?? ""] ?? null,
+      before: () => this.before(this.questions[this.at]?.name ?? ""),
       may_decline: this.options.mayDecline,
       may_return: () => this.at > 0,
       problem: () => this.problem(),
@@ -47,14 +49,20 @@ export class Interview {
   private begin(): boolean {
     this.questions = this.options.questions();
     const open = this.questions.findIndex(({ name }) => !(name in this.answers));
-    this.at = open < 0 ? this.questions.length : open;
+    this.at = Math.max(0, open);
     return this.at < this.questions.length;
+  }
+
+  private before(name: string): string | null {
+    return this.unsent[name] ?? this.answers[name] ?? null;
   }
 
   private left({ way, answer }: { way?: Way; answer?: string | null }): void {
     const question = this.questions[this.at];
     if (way === undefined || question === undefined) return;
+    delete this.unsent[question.name];
     if (way === "back") {
+      this.unsent[question.name] = answer ?? null;
       this.at -= 1;
       return;
     }

@@ -2,7 +2,7 @@
  * Where answers wait until the server has acknowledged them.
  *
  * IndexedDB, so that they outlive a reload, a closed tab, a killed browser and a lost network. Where a
- * browser refuses it (some private windows), memory: `durable` then says so, and is stored with each response.
+ * browser refuses it (some private windows), memory: `durable` then says so, and each answer tells how it was kept.
  */
 
 import type { RecordBody, ResponseBody } from "./api";
@@ -107,7 +107,12 @@ export class Outbox {
   }
 
   private async keep(parcel: Parcel): Promise<number> {
-    const id = (await this.ask((database) => store(database, parcel))) ?? (this.nextInMemory += 1);
+    const safe = marked(parcel, true);
+    const id = await this.ask((database) => store(database, safe));
+    return id === null ? this.remember(marked(parcel, false), (this.nextInMemory += 1)) : this.remember(safe, id);
+  }
+
+  private remember(parcel: Parcel, id: number): number {
     this.known.set(id, { ...parcel, id });
     return id;
   }
@@ -156,6 +161,13 @@ export class Outbox {
       return null;
     }
   }
+}
+
+/** The parcel; an answer tells whether it is kept where it outlives the page. */
+function marked(parcel: Parcel, durable: boolean): Parcel {
+  if (!parcel.answer) return parcel;
+  const client = { ...parcel.answer.client, durable_queue: durable };
+  return { ...parcel, answer: { ...parcel.answer, client } };
 }
 
 async function store(database: IDBDatabase, parcel: Parcel): Promise<number> {

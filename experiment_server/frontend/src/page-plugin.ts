@@ -3,6 +3,7 @@
 import { ParameterType, type JsPsych, type JsPsychPlugin } from "jspsych";
 import { button, element, paragraphs } from "./dom";
 import type { Filled } from "./filled";
+import { settleButton } from "./settle";
 import { asWritten } from "./words";
 
 const info = {
@@ -51,6 +52,7 @@ export class PagePlugin implements JsPsychPlugin<Info> {
     const title = element("h1", { tabindex: "-1", ...(trial.title_as_written ? asWritten : {}) }, trial.title);
     const go = button(trial.primary, "primary", () => finish("primary"));
     const other = trial.secondary === "" ? null : button(trial.secondary, "quiet", otherwise);
+    const actions = element("div", { class: "actions" }, go, other);
     display.append(
       element(
         "article",
@@ -59,10 +61,11 @@ export class PagePlugin implements JsPsychPlugin<Info> {
         title,
         ...paragraphs(trial.paragraphs, trial.text_as_written ? asWritten : {}),
         trial.extra() as Node | null,
-        element("div", { class: "actions" }, go, other),
+        actions,
       ),
     );
     window.scrollTo(0, 0);
-    (trial.ready ? go : title).focus({ preventScroll: true });
+    if (trial.ready) settleButton(actions, go);
+    else title.focus({ preventScroll: true });
   }
 }

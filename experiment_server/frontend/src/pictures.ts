@@ -83,7 +83,7 @@ export class Pictures {
     for (const trial of [...this.taken]) if (!listed.has(trial)) this.taken.delete(trial);
   }
 
-  /** One trial after the other: on a slow line the next one must not share it with those behind. */
+  /** One after the other: on a slow line the next picture must not share it with those behind. */
   private load(trial: Trial): Promise<ReadyTrial> {
     const ready = this.before.then(() => this.fetchBoth(trial));
     this.before = ready.catch(() => undefined);
@@ -92,10 +92,8 @@ export class Pictures {
 
   private async fetchBoth(trial: Trial): Promise<ReadyTrial> {
     const fetched = (path: string): Promise<ImageBitmap> => retrying(() => this.api.picture(path), this.options);
-    const [picture, maskPicture] = await Promise.all([
-      fetched(trial.image),
-      trial.mask === null ? null : fetched(trial.mask),
-    ]);
+    const picture = await fetched(trial.image);
+    const maskPicture = trial.mask === null ? null : await fetched(trial.mask);
     return { ...trial, picture, maskPicture };
   }
 }

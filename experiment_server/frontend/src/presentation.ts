@@ -5,8 +5,8 @@ import { displayClock as clock, endOfFrame, median, type Frame } from "./frames"
 import type { Sheet, Stage } from "./stage";
 
 /**
- * What was wrong with a presentation: frames were missed while the picture was there; it was there half a
- * frame or more too long or too short; the frame that should have shown or removed it was late, or could
+ * What was wrong with a presentation: frames were missed while the picture was there; it was there about half
+ * a frame or more too long or too short; the frame that should have shown or removed it was late, or could
  * not be verified; the page was out of sight.
  */
 export type TimingFlag = "dropped" | "long" | "short" | "late_onset" | "late_offset" | "hidden";
@@ -22,16 +22,24 @@ export interface Timing {
 
 /** By this share of a frame a change may be later than usual, by the display's report or by the page's own work. */
 const LATE = { reported: 0.75, worked: 0.5 };
-/** By this share of a frame an exposure may differ from the requested one: surely, and where reports are coarse. */
-const OFF = { most: 0.45, least: 0.25 };
+/** Exposures that differ by less than this share of a frame are the same; a bit less than half, to miss none that is. */
+const SAME = 0.45;
 /** What the display reports is rounded up to so many ms. */
 const GRAIN_MS = window.crossOriginIsolated ? 0.1 : 4;
+/** How much two reports vary beside being rounded, in ms. */
+const JITTER_MS = 0.25;
 /** So long is waited for a report, in ms. */
 const PATIENCE_MS = 250;
 const REMEMBERED = 30;
 
 /** The usual time from a frame to its appearance on the display, in ms. */
 const delays: number[] = [];
+
+/** Times of frames that differ by less, in ms, are the same. */
+const nearFrames = (): number => SAME * clock.interval;
+
+/** The same where one of the two is by the display's reports. */
+const nearReports = (): number => Math.max(nearFrames(), GRAIN_MS + JITTER_MS);
 
 /** One change of what the stage shows, and what the page can learn about when it was seen. */
 class Change {
@@ -51,7 +59,7 @@ class Change {
     const usual = this.usualDelay();
     if (this.report.time === null || usual === null) return byWork;
     const byDisplay = this.report.time - usual;
-    return Math.abs(byDisplay - byWork) < clock.interval / 2 ? byWork : byDisplay;
+    return Math.abs(byDisplay - byWork) < nearReports() ? byWork : byDisplay;
   }
 
   /** Whether it came later than its frame, or may have. */
@@ -162,7 +170,7 @@ export class Presentation {
     if (displayTimes.told) await offset.report.within(PATIENCE_MS);
     for (const made of this.changes) made.learn();
     displayTimes.forget();
-    const exposure = exposureBetween(onset, offset);
+    const exposure = this.exposureBetween(onset, offset);
     return {
       onset: onset.seen,
       offset: onset.seen + exposure,
@@ -171,7 +179,7 @@ export class Presentation {
       interval: clock.interval,
       spread: clock.spread,
       dropped: this.dropped,
-      flags: this.flags(onset, offset),
+      flags: this.flags(exposure),
       displayOnset: onset.report.time,
       displayOffset: offset.report.time,
     };
@@ -191,36 +199,30 @@ export class Presentation {
     this.change("blank", await clock.hold(() => offset.seen, this.timing.mask));
   }
 
-  private flags(onset: Change, offset: Change): TimingFlag[] {
-    const excess = this.requested === null ? 0 : this.excess(onset, offset, this.requested * clock.interval);
+  private flags(exposure: number): TimingFlag[] {
+    const excess = this.requested === null ? 0 : exposure - this.requested * clock.interval;
     const found: [TimingFlag, boolean][] = [
       ["dropped", (this.dropped ?? 0) > 0],
-      ["long", excess > 0],
-      ["short", excess < 0],
-      ["late_onset", onset.late],
-      ["late_offset", offset.late],
+      ["long", excess >= nearFrames()],
+      ["short", -excess >= nearFrames()],
+      ["late_onset", this.onset?.late === true],
+      ["late_offset", this.offset?.late === true],
       ["hidden", this.hidden],
     ];
     return found.filter(([, true_]) => true_).map(([flag]) => flag);
   }
 
-  /** By how much the exposure was off, in ms; 0 if surely by less than half a frame. */
-  private excess(onset: Change, offset: Change, requested: number): number {
+  /** By the frames' times, which are more exact; by what the display reported, where that says that more was wrong. */
+  private exposureBetween(onset: Change, offset: Change): number {
+    const byFrames = offset.seen - onset.seen;
     const byDisplay = reportedBetween(onset, offset);
-    const excess = (byDisplay ?? exposureBetween(onset, offset)) - requested;
-    const grain = byDisplay === null ? 0 : GRAIN_MS;
-    const allowed = Math.max(OFF.least * clock.interval, OFF.most * clock.interval - grain);
-    return Math.abs(excess) < allowed ? 0 : excess;
+    if (byDisplay === null) return byFrames;
+    const requested = this.requested === null ? byFrames : this.requested * clock.interval;
+    const apart = Math.max(Math.abs(byDisplay - byFrames), Math.abs(byDisplay - requested));
+    return apart < nearReports() ? byFrames : byDisplay;
   }
 }
 
 function reportedBetween(onset: Change, offset: Change): number | null {
   return onset.report.time === null || offset.report.time === null ? null : offset.report.time - onset.report.time;
-}
-
-/** By the frames' times, which are more exact; by what the display reported, where that differs by half a frame. */
-function exposureBetween(onset: Change, offset: Change): number {
-  const byFrames = offset.seen - onset.seen;
-  const byDisplay = reportedBetween(onset, offset) ?? byFrames;
-  return Math.abs(byDisplay - byFrames) < clock.interval / 2 ? byFrames : byDisplay;
 }

@@ -3,7 +3,9 @@
 import { ParameterType, type JsPsych, type JsPsychPlugin } from "jspsych";
 import { button, element } from "./dom";
 import type { Filled } from "./filled";
+import { isPlain } from "./keys";
 import { strings } from "./strings";
+import { cleaned, MOST_CHARACTERS } from "./text";
 import { asWritten } from "./words";
 
 export interface Option {
@@ -47,7 +49,7 @@ const info = {
   data: {
     /** How the page was left: next, back or rather. */
     way: { type: ParameterType.STRING },
-    /** The value that was chosen or typed; null if the question was left open. */
+    /** The value that was chosen or typed, on the way back perhaps half of it; null if the question was left open. */
     answer: { type: ParameterType.STRING },
     /** From the question's appearance to the press, in ms. */
     rt: { type: ParameterType.FLOAT },
@@ -64,8 +66,6 @@ interface Field {
   value(): string;
 }
 
-const MOST_CHARACTERS = 200;
-
 export class QuestionPlugin implements JsPsychPlugin<Info> {
   static readonly info = info;
 
@@ -81,7 +81,7 @@ export class QuestionPlugin implements JsPsychPlugin<Info> {
     const question = trial.question as unknown as Question;
     const field = question.options === null ? typed(question, trial.before) : chosen(question, question.options, trial.before);
     const problem = element("p", { class: "problem", id: "problem", role: "alert" });
-    const form = element("form", { class: "question", novalidate: true }, ...field.parts, problem, actions(trial, leave));
+    const form = element("form", { class: "question", novalidate: true }, ...field.parts, problem, actions(trial, field, leave));
     form.addEventListener("input", () => problem.replaceChildren());
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -97,10 +97,10 @@ export class QuestionPlugin implements JsPsychPlugin<Info> {
   }
 }
 
-function actions(trial: Filled<Info>, leave: (way: Way, answer: string | null) => void): HTMLElement {
+function actions(trial: Filled<Info>, field: Field, leave: (way: Way, answer: string | null) => void): HTMLElement {
   const next = element("button", { type: "submit", class: "button primary" }, strings.questions.next);
   const rather = trial.may_decline ? button(strings.questions.rather, "quiet", () => leave("rather", null)) : null;
-  const back = trial.may_return ? button(strings.questions.back, "link back-link", () => leave("back", null)) : null;
+  const back = trial.may_return ? button(strings.questions.back, "link back-link", () => leave("back", field.value())) : null;
   return element("div", { class: "actions" }, next, rather, back);
 }
 
@@ -123,7 +123,7 @@ function typed(question: Question, before: string | null): Field {
   });
   const list = element("datalist", { id: "suggestions" }, ...suggestions.map(({ label }) => element("option", { value: label })));
   const value = (): string => {
-    const words = input.value.trim();
+    const words = cleaned(input.value).trim();
     const same = ({ label }: Option): boolean => label.toLocaleLowerCase() === words.toLocaleLowerCase();
     return suggestions.find(same)?.value ?? words;
   };
@@ -146,8 +146,7 @@ function chosen(question: Question, options: Option[], before: string | null): F
 
 /** A digit chooses, and Enter goes on wherever the focus is but on a button. */
 function pressed(event: KeyboardEvent, form: HTMLFormElement): void {
-  const other = event.ctrlKey || event.metaKey || event.altKey || event.repeat;
-  if (other || document.querySelector("dialog[open]") !== null) return;
+  if (!isPlain(event)) return;
   if (event.key === "Enter" && !(event.target instanceof HTMLButtonElement)) {
     event.preventDefault();
     form.requestSubmit();

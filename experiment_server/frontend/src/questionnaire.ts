@@ -25,8 +25,14 @@ function named(codes: string, type: "language" | "region"): Option[] {
   return options.sort((a, b) => a.label.localeCompare(b.label, uiLanguage));
 }
 
+/** A language's name in the page's; what is no tag of a language stands for itself. */
 function languageName(language: string): string {
-  return new Intl.DisplayNames([uiLanguage], { type: "language" }).of(language) ?? language;
+  try {
+    return new Intl.DisplayNames([uiLanguage], { type: "language" }).of(language) ?? language;
+  } catch (error) {
+    console.info(`${language} has no name:`, error);
+    return language;
+  }
 }
 
 function labelled(labels: Readonly<Record<string, string>>): Option[] {

@@ -106,13 +106,17 @@ export class RecognitionPlugin implements JsPsychPlugin<Info> {
     onLoad?.();
     const attention = watchAttention(over.signal);
     const presentation = new Presentation(view.stage, timingOf(trial), over.signal);
-    await presentation.run(trial.on_onset as () => void);
+    let screen: Record<string, unknown> = {};
+    await presentation.run(() => {
+      screen = screenOf(size, trial);
+      (trial.on_onset as () => void)();
+    });
     const answer = await view.ask(over.signal);
     if (trial.exposure_ms <= 0) await presentation.takeAway();
     const shown = await presentation.result();
     over.abort();
     view.stage.release();
-    const client = { ...screenOf(size, trial), ...displayOf(shown), ...mannerOf(answer, shown, attention) };
+    const client = { ...screen, ...displayOf(shown), ...mannerOf(answer, shown, attention) };
     return { ...measured(shown, answer), client };
   }
 }
@@ -180,14 +184,16 @@ function measured(shown: Shown, answer: Answer): Omit<Measured, "client"> {
   };
 }
 
+/** The screen as it is now; call it when the picture is on it. */
 function screenOf(size: Fit, trial: Filled<Info>): Record<string, unknown> {
   const viewing = viewingOf(trial);
+  const density = window.devicePixelRatio || 1;
   return {
     viewport: [window.innerWidth, window.innerHeight],
-    device_pixel_ratio: window.devicePixelRatio,
+    device_pixel_ratio: density,
     pinch_zoom: rounded(window.visualViewport?.scale ?? 1),
     picture_scale: size.scale,
-    picture_css_px: [size.cssWidth, size.cssHeight],
+    picture_css_px: [size.deviceWidth / density, size.deviceHeight / density],
     picture_device_px: [size.deviceWidth, size.deviceHeight],
     picture_degrees: viewing === null ? null : rounded(degreesOf(size.deviceWidth, viewing)),
   };

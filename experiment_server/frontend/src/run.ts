@@ -11,6 +11,7 @@ import { debriefing, questionnaire } from "./closing";
 import { ConfidencePlugin } from "./confidence-plugin";
 import { Draft } from "./draft";
 import { FeedbackPlugin } from "./feedback-plugin";
+import type { Keeping } from "./header";
 import { newUuid } from "./identity";
 import { interludes, type Place } from "./interludes";
 import { calibration, consent, instructions, warning } from "./opening";
@@ -19,8 +20,9 @@ import { only, type Course, type Part, type Surroundings } from "./part";
 import { Pictures, type ReadyTrial } from "./pictures";
 import { RecognitionPlugin, type Measured } from "./recognition";
 import { atMost, retrying, tryNow, type RetryOptions } from "./retry";
-import { Sender, type Verdict } from "./sender";
+import { isFinal, Sender, type Connection, type Verdict } from "./sender";
 import { strings } from "./strings";
+import { NotStored, troubleOf } from "./trouble";
 import { WaitPlugin } from "./wait-plugin";
 
 /** Refusals that mean that the session is over, whatever this page believes. */
@@ -28,6 +30,12 @@ const ENDED = new Set(["session_finished", "session_abandoned"]);
 
 /** Refusals of an answer that the participant can give again, when the server offers its trial again. */
 const OUT_OF_STEP = new Set(["out_of_order", "no_such_trial"]);
+
+/** Refusals that the page itself is to blame for, so that no other page has the record. */
+const UNREADABLE = new Set(["bad_request", "request_entity_too_large"]);
+
+/** What the participant was asked, and is asked again if it is not stored. */
+const ASKED: readonly RecordBody["kind"][] = ["instructed", "questionnaire"];
 
 /** How long someone who leaves waits for the answers that are on their way. */
 const LAST_ANSWERS_MS = 5000;
@@ -66,16 +74,13 @@ export class Run implements Course {
     const { api, header } = around;
     header.rehearsal(now.rehearsal);
     this.patience = {
-      onTrouble: (error) => header.trouble(error),
-      onRelief: () => header.saving("saved"),
+      onTrouble: (error) => header.trouble(error, this.keeping),
+      onRelief: () => this.connected("saved"),
       stopped: () => this.over,
     };
     this.sender = new Sender(api, outbox, {
-      connection: (connection) => {
-        header.saving(connection);
-        if (connection === "saved" && this.given === 0) header.quiet();
-      },
-      trouble: (error) => header.trouble(error),
+      connection: (connection) => this.connected(connection),
+      trouble: (error) => header.trouble(error, this.keeping),
       acknowledged: (receipt) => this.acknowledged(receipt),
       refused: (error, parcel) => this.refused(error, parcel),
       failed: (error) => this.stop(error),
@@ -92,8 +97,28 @@ export class Run implements Course {
     await finished;
     this.over = true;
     this.sender.stop();
-    if (this.failure !== null) throw this.failure;
+    if (this.failure !== null) throw await this.honest(this.failure);
     return this.state;
+  }
+
+  /** A failure that promises nothing of what only this page keeps. */
+  private async honest(failure: unknown): Promise<unknown> {
+    if (this.outbox.durable || troubleOf(failure) !== "broken") return failure;
+    const left = await this.outbox.all();
+    return left.some(({ answer, record }) => answer ?? record) ? new NotStored(failure) : failure;
+  }
+
+  /** Where the answers are that are not sent yet. */
+  private get keeping(): Keeping {
+    if (this.given === 0) return "nothing";
+    return this.outbox.durable ? "device" : "page";
+  }
+
+  /** Before the first answer nothing is said of saving. */
+  private connected(connection: Connection): void {
+    const { header } = this.around;
+    header.saving(connection);
+    if (connection === "saved" && this.given === 0) header.quiet();
   }
 
   get state(): State {
@@ -309,7 +334,7 @@ export class Run implements Course {
       dropped_frames: measured.dropped_frames,
       timing_flags: measured.timing_flags,
       presented_again: trial.already_presented,
-      client: { ...measured.client, ...took, durable_queue: this.outbox.durable },
+      client: { ...measured.client, ...took },
     };
     return { session: this.state.session, trial: trial.trial, answer };
   }
@@ -363,7 +388,9 @@ export class Run implements Course {
   private refused(error: ApiError, parcel: Parcel): Verdict {
     const superseded = error.status === 401;
     if (OUT_OF_STEP.has(error.code)) this.pictures.reset();
-    else if (superseded || ENDED.has(error.code) || parcel.answer) void this.giveUp(error);
+    else if (superseded || ENDED.has(error.code)) void this.giveUp(error);
+    else if (isLost(error, parcel)) void this.giveUp(new NotStored(error));
+    else if (parcel.answer) void this.giveUp(error);
     return superseded ? "stop" : "drop";
   }
 
@@ -377,6 +404,12 @@ export class Run implements Course {
       this.stop(another);
     }
   }
+}
+
+/** Whether something that was asked is not kept any longer, and not stored either. */
+function isLost(error: ApiError, parcel: Parcel): boolean {
+  if (parcel.record === undefined) return parcel.answer !== null && isFinal(error);
+  return UNREADABLE.has(error.code) && ASKED.includes(parcel.record.kind);
 }
 
 function isComplete(measured: Partial<Measured>): measured is Measured {

@@ -17,6 +17,11 @@ const FINAL = new Set([
   "session_abandoned",
 ]);
 
+/** Whether an answer that is refused so is not kept any longer. */
+export function isFinal({ code }: ApiError): boolean {
+  return FINAL.has(code);
+}
+
 /** What to do with a parcel that the server will never take: leave it out, or stop sending. */
 export type Verdict = "drop" | "stop";
 
@@ -135,7 +140,7 @@ export class Sender {
   private async refuse(error: ApiError, parcel: Kept): Promise<void> {
     const verdict = this.events.refused(error, parcel);
     if (verdict === "stop") return this.stop();
-    if (parcel.answer && !FINAL.has(error.code)) return this.giveUp(error);
+    if (parcel.answer && !isFinal(error)) return this.giveUp(error);
     await this.outbox.remove(parcel.id);
     if (parcel.answer) this.settle(parcel.trial, null);
   }

@@ -18,11 +18,14 @@ export const strings = {
     saving: _("Saving…"),
     retrying: _("Not connected, retrying…"),
     safe: _("Not connected. Your answers are kept on this device and sent as soon as the connection is back."),
+    keepOpen: _("Not connected. Keep this page open: your answers are sent as soon as the connection is back."),
+    connected: _("Connected again."),
     back: _("Connected again. All answers are saved."),
     busy: _("The server is busy."),
     tooManyRequests: _("This session made too many requests; please wait a moment."),
     tooManyArrivals: _("Too many people are arriving from where you are; please wait a moment."),
     busySafe: (busy: string): string => _("{busy} Your answers are kept on this device and will be sent.", { busy }),
+    busyKeepOpen: (busy: string): string => _("{busy} Keep this page open until your answers are sent.", { busy }),
     caughtUp: _("All answers are saved."),
   },
   progress: {
@@ -113,7 +116,7 @@ export const strings = {
   onceMore: {
     kicker: _("Practice"),
     title: _("Once more"),
-    body: _("It takes a little getting used to. Here are some more pictures for practice."),
+    body: _("It takes a little getting used to. Let us practise with a few pictures again."),
     go: _("Practise once more"),
   },
   rest: {
@@ -287,6 +290,12 @@ export const strings = {
     unknown: {
       title: _("There is no study here"),
       body: _("Please check the link that you were given."),
+    },
+    notStored: {
+      title: _("Something went wrong"),
+      body: _("Sorry, this is our fault. What you answered last could not be saved; the answers before it are. Load the page again to carry on; if that does not help, please tell the researchers."),
+      action: _("Load the page again"),
+      detail: (detail: string): string => _("What happened: {detail}", { detail }),
     },
     broken: {
       title: _("Something went wrong"),

@@ -3,7 +3,7 @@
 import { ApiError } from "./api";
 import { strings } from "./strings";
 
-export type Trouble = "superseded" | "full" | "closed" | "notOpen" | "incomplete" | "unknown" | "broken";
+export type Trouble = "superseded" | "full" | "closed" | "notOpen" | "incomplete" | "unknown" | "notStored" | "broken";
 
 const BY_CODE: Record<string, Trouble> = {
   superseded: "superseded",
@@ -14,7 +14,15 @@ const BY_CODE: Record<string, Trouble> = {
   no_such_study: "unknown",
 };
 
+/** Something that was answered is lost, for a reason that no other page mends. */
+export class NotStored extends Error {
+  constructor(readonly reason: unknown) {
+    super("an answer is not stored");
+  }
+}
+
 export function troubleOf(error: unknown): Trouble {
+  if (error instanceof NotStored) return "notStored";
   return error instanceof ApiError ? (BY_CODE[error.code] ?? "broken") : "broken";
 }
 
@@ -31,6 +39,7 @@ export function busyWords(error: unknown): string | null {
 
 /** A few words for a person who reports the failure; no text of the participant's. */
 export function detailOf(error: unknown): string {
+  if (error instanceof NotStored) return detailOf(error.reason);
   if (error instanceof ApiError) return `${error.status} ${error.code}`;
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }

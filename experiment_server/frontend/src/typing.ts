@@ -1,5 +1,7 @@
 /** How an answer comes to be: when keys are pressed, and what comes in without keys. Times and sizes, never content. */
 
+import { isDialogOpen, isWriting } from "./keys";
+
 /** The way in which several characters came at once. */
 export type Insertion = "paste" | "drop" | "replacement" | "composition" | "text" | "script";
 
@@ -23,7 +25,13 @@ const SAME_KEY_MS = 40;
 /** Whether a key was pressed to answer: not with Ctrl or the like, not in an open dialog. */
 function answers(event: KeyboardEvent): boolean {
   const other = event.ctrlKey || event.metaKey || event.altKey || event.repeat || MODIFIERS.has(event.key);
-  return !other && document.querySelector("dialog[open]") === null;
+  return !other && !isDialogOpen();
+}
+
+/** Whether a key does something where it is pressed: in the field, as a letter that lands there, or as an answer. */
+function lands(event: KeyboardEvent, input: HTMLInputElement | null): boolean {
+  const submits = event.key === "Enter" || event.key === "Escape";
+  return input === null || event.target === input || submits || isWriting(event);
 }
 
 /** Characters that an input brought: a composition's data is all of it so far, the others' is what is new. */
@@ -47,7 +55,7 @@ export class Typing {
   constructor(private readonly input: HTMLInputElement | null) {}
 
   watch(stop: AbortSignal): void {
-    document.addEventListener("keydown", (event) => answers(event) && this.key(event.timeStamp), { signal: stop });
+    document.addEventListener("keydown", (event) => this.pressed(event), { signal: stop });
     document.addEventListener("paste", () => (this.pastes += 1), { signal: stop });
     document.addEventListener("drop", () => (this.drops += 1), { signal: stop });
     this.input?.addEventListener("input", (event) => this.came(event), { signal: stop });
@@ -57,6 +65,10 @@ export class Typing {
   end(): void {
     const silently = (this.input?.value.length ?? 0) - this.length;
     this.note(silently, "script");
+  }
+
+  private pressed(event: KeyboardEvent): void {
+    if (answers(event) && lands(event, this.input)) this.key(event.timeStamp);
   }
 
   private key(at: number): void {

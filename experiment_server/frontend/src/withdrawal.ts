@@ -45,10 +45,15 @@ export class Withdrawal {
     this.giveFocusBack();
   }
 
-  /** Anew, and not as the dialog does it: Chromium would focus the input without letting it be typed in. */
+  /**
+   * To the field for the answer, if there is one. Anew, and not as the dialog does it: Chromium would focus
+   * the input without letting it be typed in.
+   */
   private giveFocusBack(): void {
-    const place = this.before;
+    const before = this.before;
     this.before = null;
+    if (before === null) return;
+    const place = document.querySelector("main input.words:enabled") ?? before;
     if (!(place instanceof HTMLElement) || !place.isConnected) return;
     place.blur();
     place.focus({ preventScroll: true });
