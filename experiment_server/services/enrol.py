@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -18,10 +18,11 @@ from experiment_server.design.definition import Definition
 from experiment_server.errors import conflict
 from experiment_server.models import Participant, Response, Session, Stimulus, Study, StudyCondition, Trial
 from experiment_server.services import events, identities, records, sessions, studies
+from experiment_server.services.end_trials import end_trials
 from experiment_server.services.identities import Arrival
 from experiment_server.services.sessions import Bearer, SessionRow
 from experiment_server.services.studies import Catalogue
-from experiment_server.trials.state import ERASED, VANISHED, WITHDREW, State, TrialEvent, transition
+from experiment_server.trials.state import ERASED, VANISHED, WITHDREW
 
 #: sessions that one transaction gives back at most
 BATCH = 50
@@ -255,7 +256,7 @@ def withdraw(connection: Connection, bearer: Bearer, delete_answers: bool, now: 
         if delete_answers:
             _erase(connection, session, now)
         return session
-    _end_trials(connection, [session.id], WITHDREW)
+    end_trials(connection, Trial.session_id == session.id, WITHDREW)
     if delete_answers:
         _erase(connection, session, now)
     return _end(connection, session, "withdrawn", "withdrew", now)
@@ -270,7 +271,7 @@ def _erase(connection: Connection, session: SessionRow, now: datetime) -> None:
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
     connection.execute(delete(Response).where(Response.session_id == session.id))
     records.erase(connection, session.id)
-    _end_trials(connection, [session.id], ERASED)
+    end_trials(connection, Trial.session_id == session.id, ERASED)
     events.forget(connection, session.id, "practised")
     events.append(connection, session.id, "erased", now)
 
@@ -296,7 +297,7 @@ def give_back_idle(
         idle = idle.where(Session.id != but)
     left = list(connection.execute(idle.with_for_update(skip_locked=True, key_share=True)).scalars())
     if left:
-        _end_trials(connection, left, VANISHED)
+        end_trials(connection, Trial.session_id.in_(left), VANISHED)
         changes = {"phase": "finished", "outcome": "abandoned", "finished_at": now}
         connection.execute(update(Session).where(Session.id.in_(left)).values(changes))
     for session_id in left:
@@ -315,19 +316,3 @@ def idle_sessions(definition: Definition, study_id: int, now: datetime) -> Selec
         Session.phase != "debrief",
         Session.last_seen_at < now - timedelta(minutes=definition.design.session.minutes),
     )
-
-
-def _end_trials(
-    connection: Connection, session_ids: Sequence[str], ending: Mapping[State, TrialEvent]
-) -> None:
-    """End the trials that are in the states of ``ending``, and take their stimuli off the counts."""
-    of_them = Trial.session_id.in_(session_ids)
-    statement = select(Trial.stimulus_id, func.count()).where(of_them, Trial.state.in_(ending))
-    counts = connection.execute(statement.group_by(Trial.stimulus_id)).all()
-    studies.lock_stimuli(connection, (stimulus_id for stimulus_id, _ in counts))
-    for stimulus_id, n in counts:
-        counted = update(Stimulus).where(Stimulus.id == stimulus_id)
-        connection.execute(counted.values(assigned_count=Stimulus.assigned_count - n))
-    for state in ending:
-        ended = update(Trial).where(of_them, Trial.state == state)
-        connection.execute(ended.values(state=transition(state, ending[state])))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 
 from experiment_server.design.definition import Definition
 from experiment_server.models import Response, Session, Stimulus, Trial
-from experiment_server.services import events, studies
-from experiment_server.trials.state import OPEN, SKIPPED, transition
+from experiment_server.services import events
+from experiment_server.services.end_trials import end_trials
+from experiment_server.trials.state import SKIPPED
 
 
 class PracticeTrial(Protocol):
@@ -68,16 +69,7 @@ def is_right(definition: Definition, concept: str, response: str) -> bool:
 
 def _drop(connection: Connection, session: str) -> int:
     """End the practice trials that are left, take them off the counts, and note how many they were."""
-    left = (Trial.session_id == session, Trial.kind == "practice", Trial.state.in_(OPEN))
-    held = select(Trial.stimulus_id, func.count()).where(*left).group_by(Trial.stimulus_id)
-    counts = connection.execute(held).all()
-    studies.lock_stimuli(connection, (stimulus_id for stimulus_id, _ in counts))
-    for stimulus_id, n in counts:
-        counted = update(Stimulus).where(Stimulus.id == stimulus_id)
-        connection.execute(counted.values(assigned_count=Stimulus.assigned_count - n))
-    for state, event in SKIPPED.items():
-        ended = update(Trial).where(*left, Trial.state == state)
-        connection.execute(ended.values(state=transition(state, event)))
-    dropped = sum(n for _, n in counts)
+    practice = (Trial.session_id == session) & (Trial.kind == "practice")
+    dropped = end_trials(connection, practice, SKIPPED)
     connection.execute(update(Session).where(Session.id == session).values(skipped=dropped))
     return dropped
