@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
 
 from sqlalchemy import Connection, select, update
 
@@ -14,38 +13,29 @@ from experiment_server.services.end_trials import end_trials
 from experiment_server.trials.state import SKIPPED
 
 
-class PracticeTrial(Protocol):
-    """What is known of the practice trial that was just answered."""
-
-    @property
-    def session(self) -> str:
-        """Id of its session."""
-
-    @property
-    def trial_index(self) -> int:
-        """Its place in the session, from 0."""
-
-
-def end_round(connection: Connection, definition: Definition, trial: PracticeTrial, now: datetime) -> int:
+def end_round(
+    connection: Connection, definition: Definition, session: str, trial_index: int, now: datetime
+) -> int:
     """After the last trial of a round that went well, drop the rounds that are left.
 
-    Returns how many trials were dropped. The response is stored, and the session locked.
+    ``trial_index``: of the practice trial that was just answered. Returns how many trials were dropped. The
+    response is stored, and the session locked.
     """
     design = definition.design.practice
-    done = trial.trial_index + 1
+    done = trial_index + 1
     if not design.criterion or done % design.trials:
         return 0
-    right = _right(connection, definition, trial.session, done - design.trials, done)
+    right = _right(connection, definition, session, done - design.trials, done)
     passed = right >= design.criterion
     events.append(
         connection,
-        *(trial.session, "practised", now),
+        *(session, "practised", now),
         round=done // design.trials,
         right=right,
         of=design.trials,
         passed=passed,
     )
-    return _drop(connection, trial.session) if passed else 0
+    return _drop(connection, session) if passed else 0
 
 
 def _right(connection: Connection, definition: Definition, session: str, begin: int, end: int) -> int:

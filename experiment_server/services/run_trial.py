@@ -250,7 +250,9 @@ def respond(
     _check_offered(definition, turn.concept, answer)
     _store(connection, turn, answer, left, now)
     feedback = _feedback(definition, turn, answer.response, answer.dont_know)
-    dropped = practice.end_round(connection, definition, turn, now) if turn.kind == "practice" else 0
+    dropped = 0
+    if turn.kind == "practice":
+        dropped = practice.end_round(connection, definition, turn.session, turn.trial_index, now)
     return Stored(answer.response_uuid, False, turn.answered, turn.total - dropped, feedback)
 
 

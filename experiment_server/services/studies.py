@@ -150,18 +150,13 @@ class StudyRow:
     places: int
     #: "open" or "closed"
     status: str
-    #: whether it is tried out, and its responses are no data
-    rehearsal: bool
 
 
 def find(connection: Connection, name: str) -> StudyRow | None:
     """The study of this name; None if there is none, or if it is no name (NUL, for instance)."""
     if not NAME.fullmatch(name):
         return None
-    columns = (
-        *(Study.id, Study.name, Study.title, Study.seed),
-        *(Study.places, Study.status, Study.rehearsal),
-    )
+    columns = (Study.id, Study.name, Study.title, Study.seed, Study.places, Study.status)
     row = connection.execute(select(*columns).where(Study.name == name)).one_or_none()
     return None if row is None else StudyRow(*row)
 
