@@ -15,9 +15,9 @@ from scoring.activations.model import DEMO, load_model
 from scoring.activations.preprocess import PREPROCESSINGS, SQUASH
 from scoring.activations.store import ActivationStore, Series
 from scoring.units import Choice, choose_units, neuron_map, write_neuron_map
-from stimuli.conditions import CLEAN
 from stimuli.errors import UserError
 from stimuli.manifest import Stimulus, read_manifest
+from stimuli.perturbations import CLEAN
 
 PATH = click.Path(path_type=Path)
 

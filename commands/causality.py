@@ -18,10 +18,10 @@ from scoring.causal_effects import CleanImage
 from scoring.channel_study import ABLATIONS, ChannelStudy, DegradedImage, Request, measure_channels
 from scoring.channel_table import Draws, channel_table
 from scoring.neuron_map import concept_key, read_neuron_map
-from stimuli.conditions import CLEAN
 from stimuli.errors import UserError
 from stimuli.files import refuse_to_overwrite, replacing, sha256_of_file
 from stimuli.manifest import CSV_NAME, PARQUET_NAME, Stimulus, read_manifest
+from stimuli.perturbations import CLEAN
 from stimuli.sources.folder import SUFFIXES, scan
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from scoring.published.interpscore import Settings as PublishedSettings
 from scoring.statistics import Floats
 from scoring.trial_cells import Gathered, Levels, cells_of_stimuli, cells_of_trials
 from scoring.trial_table import EXPERIMENT, activation_column, channels, read_trials
-from stimuli.conditions import CLEAN
 from stimuli.errors import UserError
 from stimuli.manifest import Stimulus
+from stimuli.perturbations import CLEAN
 
 if TYPE_CHECKING:
     from scoring.activations.model import LoadedModel

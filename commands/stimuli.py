@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from commands.options import force_option, json_option, progress, quiet_option, say
-from stimuli.conditions import CLEAN, DEFAULT_CONDITIONS, PERTURBATIONS, load_conditions
+from stimuli.conditions import DEFAULT_CONDITIONS, load_conditions
+from stimuli.perturbations import CLEAN, PERTURBATIONS
 
 
 @click.group()

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, select
 from experiment_server.design.definition import Definition
 from experiment_server.models.study import Study
 from experiment_server.models.study_condition import StudyCondition
-from stimuli.conditions import CLEAN
 from stimuli.errors import UserError
+from stimuli.perturbations import CLEAN
 
 #: keys of the study file that do not leave: whoever has a code can claim a payment
 WITHHELD = ("completion_codes",)

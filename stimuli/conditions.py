@@ -1,7 +1,7 @@
-"""What can be done to a picture: perturbations, severities, conditions, and the file that names them.
+"""What is to be made: conditions (a perturbation at a severity), and the file that names them.
 
 Only the standard library is imported here, because the server needs this vocabulary and none of the
-image code. The operators are in ``stimuli.corruptions``, one for each name in ``PERTURBATIONS``.
+image code.
 """
 
 from __future__ import annotations
@@ -12,57 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from stimuli.errors import UserError
-
-CLEAN = "clean"
+from stimuli.perturbations import CLEAN, PERTURBATIONS
 
 #: shortest and longest side of a stimulus, in pixels
 SMALLEST_SIZE, LARGEST_SIZE = 32, 2048
 DEFAULT_SIZE = 288
-
-IMAGENET_C = (
-    "Hendrycks & Dietterich (2019), Benchmarking neural network robustness to common corruptions, ICLR"
-)
-
-
-@dataclass(frozen=True)
-class Perturbation:
-    """One named operator and what its severity means.
-
-    ``direction`` is 1 when a larger severity is a stronger degradation and -1 when a smaller one is
-    (a *remaining* contrast); 0 for clean, which has no severity. ``identity`` is the severity that
-    leaves a picture as it is, ``low`` and ``high`` the ends of the allowed range, both included.
-    ``published_levels`` are levels 1 to 5 of ``source``, mildest first.
-    """
-
-    name: str
-    unit: str
-    direction: int
-    identity: float
-    low: float
-    high: float
-    published_levels: tuple[float, ...]
-    source: str
-
-
-PERTURBATIONS: dict[str, Perturbation] = {
-    perturbation.name: perturbation
-    for perturbation in (
-        Perturbation(CLEAN, "", 0, 0.0, 0.0, 0.0, (), ""),
-        Perturbation(
-            "gaussian_noise",
-            "fraction of full scale",
-            1,
-            0.0,
-            0.0,
-            10.0,
-            (0.08, 0.12, 0.18, 0.26, 0.38),
-            IMAGENET_C,
-        ),
-        Perturbation("gaussian_blur", "px", 1, 0.0, 0.0, 128.0, (1.0, 2.0, 3.0, 4.0, 6.0), IMAGENET_C),
-        Perturbation("contrast", "fraction", -1, 1.0, 0.0, 1.0, (0.4, 0.3, 0.2, 0.1, 0.05), IMAGENET_C),
-        Perturbation("pixelate", "fraction", -1, 1.0, 0.01, 1.0, (0.6, 0.5, 0.4, 0.3, 0.25), IMAGENET_C),
-    )
-}
 
 
 @dataclass(frozen=True, order=True)
@@ -83,11 +37,7 @@ class Condition:
                 f"{self.perturbation!r} is not a perturbation; choose one of {', '.join(PERTURBATIONS)}"
             )
         object.__setattr__(self, "severity", float(self.severity))
-        if not known.low <= self.severity <= known.high:
-            raise UserError(
-                f"severity {self.severity:g} of {known.name} is outside its range; "
-                f"give a number from {known.low:g} to {known.high:g}"
-            )
+        known.refuse(self.severity)
         if float(f"{self.severity:g}") != self.severity:
             raise UserError(
                 f"severity {self.severity!r} of {known.name} has too many digits; write six significant ones"

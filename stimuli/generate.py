@@ -26,13 +26,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from stimuli.conditions import PERTURBATIONS, Condition, ConditionsFile
+from stimuli.conditions import Condition, ConditionsFile
 from stimuli.corruptions import apply
 from stimuli.errors import UserError
 from stimuli.files import make_folder, replacing, sha256_of_bytes, sha256_of_file
 from stimuli.manifest import CSV_NAME, FORMAT_VERSION, PARQUET_NAME, Stimulus, read_manifest, write_manifest
 from stimuli.masks import matched_mask
 from stimuli.measures import clipped_fraction, mean_luminance, psnr, rms_contrast, ssim
+from stimuli.perturbations import PERTURBATIONS
 from stimuli.pictures import RECIPE, load_picture
 from stimuli.seeds import generator, mask_seed, stimulus_id, stimulus_seed
 from stimuli.sources.folder import LeftOut, Source, scan

@@ -20,10 +20,10 @@ from experiment_server.design.allocation import Candidate, Kind, NotFeasibleErro
 from experiment_server.design.study_file import StudyFile, read_study_file
 from scoring.answers import load_lexicon
 from scoring.answers.lexicon import concept_key
-from stimuli.conditions import CLEAN
 from stimuli.errors import UserError
 from stimuli.files import sha256_of_file
 from stimuli.manifest import Stimulus, read_manifest
+from stimuli.perturbations import CLEAN
 
 #: largest picture that is copied, bytes: more is no stimulus, and would be slow to load
 LARGEST_IMAGE = 20_000_000

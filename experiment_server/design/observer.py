@@ -25,8 +25,9 @@ from random import Random
 from statistics import NormalDist
 
 from experiment_server.design.observer_words import VAGUE, ConceptWords, words_for
-from stimuli.conditions import PERTURBATIONS, Condition
+from stimuli.conditions import Condition
 from stimuli.errors import UserError
+from stimuli.perturbations import CLEAN, PERTURBATIONS, HumanAnchors
 
 #: width in pixels of the pictures of which the blur threshold was measured
 ANCHOR_WIDTH = 224
@@ -255,15 +256,27 @@ def relative_severity(condition: Condition, width: int) -> float:
 
 
 def _threshold(perturbation: str) -> Threshold:
-    """The threshold of a perturbation; the fourth published level where none was measured."""
-    if perturbation in THRESHOLDS:
-        return THRESHOLDS[perturbation]
-    levels = PERTURBATIONS[perturbation].published_levels
-    if perturbation != "clean" and len(levels) < 4:
+    """The threshold of a perturbation: measured, from people's anchors, or its fourth level."""
+    known = PERTURBATIONS[perturbation]
+    if perturbation in THRESHOLDS or perturbation == CLEAN:
+        return THRESHOLDS.get(perturbation, Threshold(1.0, OTHER_SLOPE))
+    if known.human is not None:
+        return Threshold(known.human.midpoint, _slope(known.human))
+    if not known.levels or not known.direction:
         raise UserError(
             f"no psychometric function is known for {perturbation}; leave it out of a simulated study"
         )
-    return Threshold(levels[3] if levels else 1.0, OTHER_SLOPE)
+    return Threshold(known.levels[min(3, len(known.levels) - 1)], OTHER_SLOPE)
+
+
+def _slope(human: HumanAnchors) -> float:
+    """Slope of the log odds of recognising over the log severity between two anchors, guesses taken off."""
+    high, low = (_log_odds((share - 1 / 16) / (1 - 1 / 16)) for share in (0.75, 0.35))
+    return (high - low) / abs(math.log(human.at_35_percent / human.at_75_percent))
+
+
+def _log_odds(probability: float) -> float:
+    return math.log(probability / (1 - probability))
 
 
 def easiness(people: Population, concept: str, condition: Condition, source: str) -> float:

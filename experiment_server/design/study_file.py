@@ -24,8 +24,9 @@ from experiment_server.design.page_tables import (
     Questionnaire,
 )
 from experiment_server.design.table import Name, Table, Text, no_twice
-from stimuli.conditions import CLEAN, PERTURBATIONS, Condition
+from stimuli.conditions import Condition
 from stimuli.errors import UserError
+from stimuli.perturbations import CLEAN, PERTURBATIONS
 
 FORMAT_VERSION = 1
 MASK = Literal["pink_noise", "none"]

@@ -29,7 +29,7 @@ from exports.report.wording import (
 )
 from exports.studies import ConditionRecord, StudyRecord, condition_key
 from scoring.accuracy import accuracy_table, experiment_trials
-from stimuli.conditions import CLEAN
+from stimuli.perturbations import CLEAN
 
 OUTCOMES = {
     "completed": "Completed",

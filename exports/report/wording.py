@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from exports.studies import ConditionRecord
-from stimuli.conditions import CLEAN, PERTURBATIONS
+from stimuli.perturbations import CLEAN, PERTURBATIONS
 
 #: reasons for a missing estimate, as the statistics name them -> as a reader is told
 REASONS = {

@@ -11,8 +11,8 @@ from scoring.activations.suffix import embedding_change
 from scoring.neuron_map import Pair, concept_key
 from scoring.published.causality import SCALES
 from scoring.statistics import Floats
-from stimuli.conditions import CLEAN
 from stimuli.manifest import Stimulus
+from stimuli.perturbations import CLEAN
 
 
 def changes_by_concept(

@@ -1,47 +1,81 @@
-"""The operators that degrade a picture, one module for each family, and their registry.
+"""The operators that degrade a picture, one module for each family, found by name.
 
-What a severity means, its unit and its range are in ``stimuli.conditions.PERTURBATIONS``.
+What a severity means, its unit and its range are in ``stimuli.perturbations.PERTURBATIONS``. The operator
+is the function of the perturbation's name, ``(image, severity, rng) -> image`` on RGB pictures; where a
+perturbation has a form in linear light, ``<name>_values`` beside it does the same to float32 values of 0
+to 255. Modules are imported when they are needed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
 from stimuli.conditions import Condition
-from stimuli.corruptions.contrast import contrast
-from stimuli.corruptions.gaussian_blur import gaussian_blur
-from stimuli.corruptions.gaussian_noise import gaussian_noise
-from stimuli.corruptions.pixelate import pixelate
+from stimuli.corruptions.light import from_light, to_light
+from stimuli.corruptions.pixels import Pixels, Rng, Values
+from stimuli.errors import UserError
+from stimuli.perturbations import PERTURBATIONS
 
-Operator = Callable[[npt.NDArray[np.uint8], float, np.random.Generator], npt.NDArray[np.uint8]]
+Operator = Callable[[Pixels, float, Rng], Pixels]
+ValuesOperator = Callable[[Values, float, Rng], Values]
 
-
-def clean(image: npt.NDArray[np.uint8], severity: float, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Give the picture back as it is."""
-    del severity, rng
-    return image.copy()
+#: grey behind transparent parts of a picture that is handed to ``apply``
+MATTE = 128
 
 
-OPERATORS: dict[str, Operator] = {
-    "clean": clean,
-    "gaussian_noise": gaussian_noise,
-    "gaussian_blur": gaussian_blur,
-    "contrast": contrast,
-    "pixelate": pixelate,
-}
+def operator(perturbation: str) -> Operator:
+    """Operator of a perturbation. Raises UserError for one that needs a model."""
+    known = PERTURBATIONS[perturbation]
+    if known.needs_model:
+        raise UserError(
+            f"{perturbation} is made against a model; use `stimuli attack` or `stimuli dream` for it"
+        )
+    return cast(Operator, getattr(import_module(known.operator_module), perturbation))
+
+
+def values_operator(perturbation: str) -> ValuesOperator:
+    """Operator on float values. Raises UserError for a perturbation that has no form in linear light."""
+    known = PERTURBATIONS[perturbation]
+    if not known.linear_light:
+        raise UserError(
+            f"{perturbation} has no form in linear light; leave it out, or leave linear_light out"
+        )
+    return cast(ValuesOperator, getattr(import_module(known.operator_module), f"{perturbation}_values"))
 
 
 def apply(
-    perturbation: str, image: npt.NDArray[np.uint8], severity: float, rng: np.random.Generator
-) -> npt.NDArray[np.uint8]:
+    perturbation: str, image: Pixels, severity: float, rng: Rng, *, linear_light: bool = False
+) -> Pixels:
     """Degrade a picture.
 
-    ``image`` is RGB, shape (height, width, 3), 0 to 255; so is what is returned, and ``image`` is left
-    as it was. ``severity`` is in the perturbation's own unit. Operators that need no chance draw
-    nothing from ``rng``. Raises UserError for an unknown perturbation or a severity out of its range.
+    ``image`` has values of 0 to 255 and the shape (height, width) for grey, (height, width, 3) for RGB, or
+    (height, width, 4), which is put on mid-grey. Returns RGB, shape (height, width, 3); ``image`` is left
+    as it was. ``severity`` is in the perturbation's own unit. Operators that need no chance draw nothing
+    from ``rng``; a ``numpy.random.RandomState`` asks for the published pixels. ``linear_light`` computes on
+    light instead of on encoded values. Raises UserError for an unknown perturbation, a severity out of its
+    range, one that needs a model, or one that has no form in linear light.
     """
     condition = Condition(perturbation, severity)
-    return OPERATORS[condition.perturbation](image, condition.severity, rng)
+    rgb = _rgb(image)
+    if not linear_light or perturbation == "clean":
+        return operator(perturbation)(rgb, condition.severity, rng)
+    if condition.severity == PERTURBATIONS[perturbation].identity:
+        return rgb.copy()
+    return from_light(values_operator(perturbation)(to_light(rgb), condition.severity, rng))
+
+
+def _rgb(image: Pixels) -> Pixels:
+    if image.dtype != np.uint8 or image.ndim not in {2, 3} or image.shape[2:] not in {(), (3,), (4,)}:
+        raise ValueError(
+            f"a picture is uint8 of shape (height, width), (…, 3) or (…, 4), not {image.dtype} {image.shape}"
+        )
+    if image.ndim == 2:
+        return np.repeat(image[:, :, None], 3, axis=2)
+    if image.shape[2] == 3:
+        return np.ascontiguousarray(image)
+    alpha = image[:, :, 3:].astype(np.float32) / 255
+    return np.rint(image[:, :, :3] * alpha + MATTE * (1 - alpha)).astype(np.uint8)

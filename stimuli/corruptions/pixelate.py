@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from stimuli.corruptions.pixels import Pixels, Rng
 
-def pixelate(
-    image: npt.NDArray[np.uint8], severity: float, rng: np.random.Generator
-) -> npt.NDArray[np.uint8]:
+
+def pixelate(image: Pixels, severity: float, rng: Rng) -> Pixels:
     """Keep the fraction ``severity`` of the pixels along each side, shown at the size of the original.
 
     Down with Pillow's BOX filter to int(side * severity) pixels, at least one, and up with NEAREST,
-    after ImageNet-C (Hendrycks & Dietterich 2019). ``rng`` is not used.
+    after ImageNet-C (Hendrycks & Dietterich 2019). Nothing is drawn from ``rng``.
     """
     del rng
     height, width = image.shape[:2]

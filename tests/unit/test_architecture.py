@@ -22,7 +22,13 @@ ARROWS: dict[str, tuple[str, ...]] = {
 }
 
 #: of stimuli, the server knows what was shown and how errors and files are handled, and nothing else
-SERVER_STIMULI = ("stimuli.conditions", "stimuli.manifest", "stimuli.errors", "stimuli.files")
+SERVER_STIMULI = (
+    "stimuli.conditions",
+    "stimuli.perturbations",
+    "stimuli.manifest",
+    "stimuli.errors",
+    "stimuli.files",
+)
 
 HEAVY = ("numpy", "pandas", "pyarrow", "scipy", "torch")
 

@@ -20,8 +20,9 @@ from experiment_server.design.observer import (
     typo,
 )
 from scoring.answers import judge
-from stimuli.conditions import PERTURBATIONS, Condition
+from stimuli.conditions import Condition
 from stimuli.errors import UserError
+from stimuli.perturbations import PERTURBATIONS
 
 CLEAN = Condition("clean")
 CONDITIONS = [
@@ -95,6 +96,7 @@ def test_a_stronger_severity_is_never_easier(perturbation: str) -> None:
         for level in known.published_levels
     ]
     clean = Observer(UNIFORM).probability("dog", CLEAN, "s1")
+    assert known.identity is not None
     assert probabilities == sorted(probabilities, reverse=True)
     assert Observer(UNIFORM).probability("dog", Condition(perturbation, known.identity), "s1") == clean
 
@@ -114,10 +116,10 @@ def test_a_perturbation_without_a_threshold_takes_the_fourth_published_level(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fog = replace(
-        PERTURBATIONS["gaussian_noise"], name="fog", published_levels=(1.5, 2.0, 2.5, 3.0, 3.5), high=9.0
+        PERTURBATIONS["gaussian_noise"], name="mist", published_levels=(1.5, 2.0, 2.5, 3.0, 3.5), high=9.0
     )
-    monkeypatch.setitem(PERTURBATIONS, "fog", fog)
-    assert relative_severity(Condition("fog", 3.0), 288) == pytest.approx(1.0)
+    monkeypatch.setitem(PERTURBATIONS, "mist", fog)
+    assert relative_severity(Condition("mist", 3.0), 288) == pytest.approx(1.0)
 
 
 def test_a_perturbation_about_which_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from exports.report.wording import counted, family, in_order, label, listed, sev
 from exports.studies import ConditionRecord
 from scoring import accuracy, repetition, unit_curves
 from scoring.metrics import causality, human_consistency, robustness, sample, selectivity
-from stimuli.conditions import PERTURBATIONS
+from stimuli.perturbations import PERTURBATIONS
 
 
 def condition(perturbation: str, value: float = 0.0, level: int = 1) -> ConditionRecord:

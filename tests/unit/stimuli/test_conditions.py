@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stimuli.conditions import DEFAULT_CONDITIONS, PERTURBATIONS, Condition, concept_name, load_conditions
+from stimuli.conditions import DEFAULT_CONDITIONS, Condition, concept_name, load_conditions
 from stimuli.errors import UserError
 
 ROOT = Path(__file__).parents[3]
@@ -64,19 +64,6 @@ def test_a_key_that_means_nothing_is_refused(key: str, message: str) -> None:
     with pytest.raises(UserError) as error:
         Condition.parse(key)
     assert str(error.value) == message
-
-
-@pytest.mark.parametrize("perturbation", [row for row in PERTURBATIONS.values() if row.name != "clean"])
-def test_published_levels_are_in_range_and_grow_stronger(perturbation: object) -> None:
-    from stimuli.conditions import Perturbation
-
-    assert isinstance(perturbation, Perturbation)
-    strengths = [perturbation.direction * level for level in perturbation.published_levels]
-    assert len(strengths) == 5
-    assert strengths == sorted(strengths)
-    assert perturbation.direction * perturbation.identity < strengths[0]
-    for level in (*perturbation.published_levels, perturbation.identity):
-        assert perturbation.low <= level <= perturbation.high
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stimuli.conditions import PERTURBATIONS
 from stimuli.manifest import COLUMNS
+from stimuli.perturbations import PERTURBATIONS
 from stimuli.sources.artwork import HANDS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "stimuli.md").read_text(encoding="utf-8")
