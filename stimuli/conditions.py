@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from stimuli.errors import UserError
-from stimuli.perturbations import CLEAN, PERTURBATIONS
+from stimuli.perturbations import CLEAN, PERTURBATIONS, unknown
+from stimuli.visual_angle import pixels
 
 #: shortest and longest side of a stimulus, in pixels
 SMALLEST_SIZE, LARGEST_SIZE = 32, 2048
 DEFAULT_SIZE = 288
+#: of the visual angle of a stimulus's side, in degrees
+LARGEST_ANGLE = 120
 
 
 @dataclass(frozen=True, order=True)
@@ -33,9 +36,7 @@ class Condition:
     def __post_init__(self) -> None:
         known = PERTURBATIONS.get(self.perturbation)
         if known is None:
-            raise UserError(
-                f"{self.perturbation!r} is not a perturbation; choose one of {', '.join(PERTURBATIONS)}"
-            )
+            raise UserError(unknown(self.perturbation))
         object.__setattr__(self, "severity", float(self.severity))
         known.refuse(self.severity)
         if float(f"{self.severity:g}") != self.severity:
@@ -69,15 +70,35 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class ConditionsFile:
-    """What to build: the side of a stimulus in pixels, the conditions, the concepts kept clean.
+class Matching:
+    """Mean luma (0 to 1) and RMS contrast (0 to 0.5) that pictures are given; None leaves one alone.
 
-    ``conditions`` always begins with clean and holds no condition twice.
+    ``stage`` says of what: of each ``source`` before it is degraded, or of each ``stimulus`` after.
+    """
+
+    luminance: float | None = None
+    contrast: float | None = None
+    stage: str = "source"
+
+
+@dataclass(frozen=True)
+class ConditionsFile:
+    """What to build: the side of a stimulus in pixels, the conditions, the concepts kept clean, and how.
+
+    ``conditions`` always begins with clean and holds no condition twice. ``degrees`` is the visual angle
+    that the side will span, None where nobody said. ``linear_light``: perturbations compute on light
+    instead of on encoded values. ``legacy``: the published draws and pixels, each stimulus from
+    ``RandomState(0)``. ``ladder_gate``: a family whose levels are not monotone is refused.
     """
 
     size: int = DEFAULT_SIZE
     clean_only: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = (Condition(CLEAN),)
+    degrees: float | None = None
+    linear_light: bool = False
+    legacy: bool = False
+    ladder_gate: bool = True
+    matching: Matching | None = None
 
     def of_concept(self, concept: str) -> tuple[Condition, ...]:
         """Conditions in which a concept is rendered."""
@@ -105,19 +126,38 @@ def concept_name(folder: str) -> str:
     return folder.replace("_", " ").strip().lower()
 
 
+_FILE_KEYS = ("size", "degrees", "clean_only", "linear_light", "legacy", "ladder_gate", "match", "condition")
+
+
 def load_conditions(path: Path) -> ConditionsFile:
-    """Read a conditions file (TOML): ``size``, ``clean_only`` and ``[[condition]]`` tables.
+    """Read a conditions file (TOML): what is in ``docs/stimuli.md``, ``[[condition]]`` tables above all.
 
     A condition's ``severity`` is a number or a list of numbers; clean is always built and need not be
     named. Raises UserError naming the file, the key and what is allowed.
     """
     table = _read_toml(path)
-    _refuse_unknown(path, table, "", ("size", "clean_only", "condition"))
+    _refuse_unknown(path, table, "", _FILE_KEYS)
     rows = table.get("condition", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UserError(f"{path}: condition is not a list of tables; write each one under [[condition]]")
-    given = [condition for number, row in enumerate(rows, 1) for condition in _conditions(path, number, row)]
-    return ConditionsFile(_size(path, table), _clean_only(path, table), _with_clean_first(path, given))
+    size, angle = _size(path, table), _degrees(path, table)
+    given = [
+        condition
+        for number, row in enumerate(rows, 1)
+        for condition in _conditions(path, number, row, size, angle)
+    ]
+    read = ConditionsFile(
+        size,
+        _clean_only(path, table),
+        _with_clean_first(path, given),
+        angle,
+        _switch(path, table, "linear_light", False),
+        _switch(path, table, "legacy", False),
+        _switch(path, table, "ladder_gate", True),
+        _matching(path, table),
+    )
+    _refuse_contradictions(path, read)
+    return read
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -154,22 +194,108 @@ def _clean_only(path: Path, table: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(concept_name(concept) for concept in concepts))
 
 
-def _conditions(path: Path, number: int, row: dict[str, Any]) -> list[Condition]:
+def _degrees(path: Path, table: dict[str, Any]) -> float | None:
+    angle = table.get("degrees")
+    if angle is None:
+        return None
+    if type(angle) not in {int, float} or not 0 < angle < LARGEST_ANGLE:
+        raise UserError(
+            f"{path}: degrees is {angle!r}; give the visual angle of a stimulus's side, "
+            f"more than 0 and less than {LARGEST_ANGLE}"
+        )
+    return float(angle)
+
+
+def _switch(path: Path, table: dict[str, Any], key: str, default: bool) -> bool:
+    value = table.get(key, default)
+    if not isinstance(value, bool):
+        raise UserError(f"{path}: {key} is {value!r}; write true or false")
+    return value
+
+
+def _matching(path: Path, table: dict[str, Any]) -> Matching | None:
+    row = table.get("match")
+    if row is None:
+        return None
+    if not isinstance(row, dict):
+        raise UserError(f"{path}: match is {row!r}; write it as a table, [match]")
+    _refuse_unknown(path, row, "match.", ("luminance", "contrast", "stage"))
+    wanted = [_share(path, row, key, high) for key, high in (("luminance", 1.0), ("contrast", 0.5))]
+    stage = row.get("stage", "source")
+    if stage not in {"source", "stimulus"}:
+        raise UserError(f"{path}: match.stage is {stage!r}; write source or stimulus, in quotes")
+    if wanted == [None, None]:
+        raise UserError(f"{path}: match says nothing to match; give luminance, contrast, or both")
+    return Matching(wanted[0], wanted[1], stage)
+
+
+def _share(path: Path, row: dict[str, Any], key: str, high: float) -> float | None:
+    value = row.get(key)
+    if value is None:
+        return None
+    if type(value) not in {int, float} or not 0 < value < high:
+        raise UserError(
+            f"{path}: match.{key} is {value!r}; give a fraction of full scale between 0 and {high:g}"
+        )
+    return float(value)
+
+
+def _refuse_contradictions(path: Path, read: ConditionsFile) -> None:
+    for condition in read.conditions[1:]:
+        known = PERTURBATIONS[condition.perturbation]
+        if known.needs_model:
+            raise UserError(
+                f"{path}: {known.name} is made against a model; "
+                "use `stimuli attack` or `stimuli dream` for it, and `stimuli merge`"
+            )
+        if read.linear_light and not known.linear_light:
+            raise UserError(
+                f"{path}: {known.name} has no form in linear light; leave it out, or leave linear_light out"
+            )
+    if read.linear_light and read.legacy:
+        raise UserError(
+            f"{path}: what was published is not in linear light; leave linear_light or legacy out"
+        )
+
+
+def _conditions(
+    path: Path, number: int, row: dict[str, Any], size: int, angle: float | None
+) -> list[Condition]:
     where = f"condition {number}"
-    _refuse_unknown(path, row, f"{where}.", ("perturbation", "severity"))
+    _refuse_unknown(path, row, f"{where}.", ("perturbation", "severity", "severity_degrees"))
     name = row.get("perturbation")
     if not isinstance(name, str):
         raise UserError(
-            f"{path}: {where} has no perturbation; name one of {', '.join(PERTURBATIONS)} in quotes"
+            f"{path}: {where} has no perturbation; name one of those that `stimuli list` shows, in quotes"
         )
-    severities = row.get("severity", 0.0 if name == CLEAN else None)
+    key = "severity_degrees" if "severity_degrees" in row else "severity"
+    severities = row.get(key, 0.0 if name == CLEAN else None)
     values: list[Any] = severities if isinstance(severities, list) else [severities]
     if not values or any(type(value) not in {int, float} for value in values):
-        raise UserError(f"{path}: {where}.severity is {severities!r}; give a number or a list of numbers")
+        raise UserError(f"{path}: {where}.{key} is {severities!r}; give a number or a list of numbers")
+    if key == "severity_degrees":
+        values = _in_pixels(path, where, row, values, size, angle)
     try:
         return [Condition(name, value) for value in values]
     except UserError as error:
         raise UserError(f"{path}: {where}: {error}") from error
+
+
+def _in_pixels(
+    path: Path, where: str, row: dict[str, Any], values: list[Any], size: int, angle: float | None
+) -> list[float]:
+    """Severities given in degrees of visual angle, in pixels of the stimulus."""
+    known = PERTURBATIONS.get(row["perturbation"])
+    if "severity" in row:
+        raise UserError(f"{path}: {where} has severity and severity_degrees; leave one of them out")
+    if angle is None:
+        raise UserError(
+            f"{path}: {where}.severity_degrees needs the visual angle of a stimulus's side; "
+            "give it as degrees at the top of the file"
+        )
+    if known is not None and known.unit != "px":
+        raise UserError(f"{path}: {where}: severities of {known.name} are not in px; give severity")
+    return [float(f"{pixels(value, size, angle):.6g}") for value in values]
 
 
 def _with_clean_first(path: Path, given: list[Condition]) -> tuple[Condition, ...]:

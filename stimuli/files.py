@@ -84,3 +84,18 @@ def replacing(path: Path, *, force: bool = False) -> Iterator[Path]:
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, over one that is there, into a folder that is there.
+
+    For many small files of this project's own: a hidden temporary name beside it, then a rename. Raises
+    UserError if the disk is full or read-only.
+    """
+    temporary = path.with_name(f".{path.name}")
+    with explaining_no_room(path):
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)

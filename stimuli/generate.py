@@ -7,6 +7,7 @@ order of work and the number of jobs change no byte. Finished pictures are noted
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import multiprocessing
@@ -22,6 +23,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -29,11 +31,12 @@ from PIL import Image
 from stimuli.conditions import Condition, ConditionsFile
 from stimuli.corruptions import apply
 from stimuli.errors import UserError
-from stimuli.files import make_folder, replacing, sha256_of_bytes, sha256_of_file
+from stimuli.files import make_folder, replacing, sha256_of_bytes, sha256_of_file, write_bytes
 from stimuli.manifest import CSV_NAME, FORMAT_VERSION, PARQUET_NAME, Stimulus, read_manifest, write_manifest
 from stimuli.masks import matched_mask
-from stimuli.measures import clipped_fraction, mean_luminance, psnr, rms_contrast, ssim
-from stimuli.perturbations import PERTURBATIONS
+from stimuli.matching import CannotMatchError, matched
+from stimuli.measures import Reference
+from stimuli.perturbations import PERTURBATIONS, Perturbation
 from stimuli.pictures import RECIPE, load_picture
 from stimuli.seeds import generator, mask_seed, stimulus_id, stimulus_seed
 from stimuli.sources.folder import LeftOut, Source, scan
@@ -41,7 +44,7 @@ from stimuli.sources.folder import LeftOut, Source, scan
 MASKS = 16
 BUILD_NAME, PARTIAL_NAME = "build.json", ".partial.jsonl"
 #: raised whenever the same inputs would give other pixels than before
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
 #: zlib's effort; the pixels do not depend on it, time and file size do
 PNG_LEVEL = 4
 
@@ -112,7 +115,7 @@ def build(
     done = [outcomes[row.path] for row in sources]
     stimuli = tuple(row for outcome in done for row in outcome.stimuli)
     left_out = (*misplaced, *(LeftOut(row.source, row.reason) for row in done if row.reason))
-    _finish(out, inputs, stimuli, left_out)
+    _finish(out, inputs, stimuli, left_out, conditions.ladder_gate)
     return Build(out, stimuli, left_out, sum(not outcomes[row.path].reason for row in todo))
 
 
@@ -129,18 +132,35 @@ def _inputs(sources: Sequence[Source], conditions: ConditionsFile, seed: int) ->
         "size": conditions.size,
         "conditions": [condition.key for condition in conditions.conditions],
         "clean_only": list(conditions.clean_only),
+        **_options(conditions),
         "sources_sha256": sha256_of_bytes(json.dumps([asdict(row) for row in sources]).encode()),
     }
     return {**inputs, "inputs_sha256": sha256_of_bytes(json.dumps(inputs, sort_keys=True).encode())}
 
 
+def _options(conditions: ConditionsFile) -> dict[str, Any]:
+    """How stimuli are made beyond the usual, for the record; nothing where nothing was asked."""
+    options: dict[str, Any] = {
+        "degrees": conditions.degrees,
+        "light": "linear" if conditions.linear_light else None,
+        "draws": "legacy" if conditions.legacy else None,
+        "match": asdict(conditions.matching) if conditions.matching else None,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def _finish(
-    out: Path, inputs: dict[str, Any], stimuli: Sequence[Stimulus], left_out: Sequence[LeftOut]
+    out: Path,
+    inputs: dict[str, Any],
+    stimuli: Sequence[Stimulus],
+    left_out: Sequence[LeftOut],
+    ladder_gate: bool,
 ) -> None:
     try:
         if not stimuli:
             raise UserError(f"no picture could be read, the first because {left_out[0].reason}")
-        check_ladders(stimuli)
+        if ladder_gate:
+            check_ladders(stimuli)
     except UserError:
         _delete_build(out)
         raise
@@ -279,24 +299,40 @@ def _end_after(process: multiprocessing.process.BaseProcess) -> None:
 
 
 def render_source(job: Job, source: Source) -> Outcome:
-    """Write all stimuli of one picture; a picture that cannot be read is told in ``reason``."""
+    """Write all stimuli of one picture; a picture that cannot be used is told in ``reason``."""
+    cv2.setNumThreads(1)
+    conditions = job.conditions.of_concept(source.concept)
     try:
-        clean = load_picture(job.source / source.path, job.conditions.size, source.path)
+        picture = load_picture(job.source / source.path, job.conditions.size, source.path)
+        clean = _matched(job, picture, "source", source.path)
+        reference = Reference(_matched(job, clean, "stimulus", source.path))
     except UserError as error:
         return Outcome(source.path, reason=str(error))
-    conditions = job.conditions.of_concept(source.concept)
-    return Outcome(source.path, tuple(_render(job, source, clean, condition) for condition in conditions))
+    try:
+        return Outcome(source.path, tuple(_render(job, source, clean, reference, one) for one in conditions))
+    except CannotMatchError as error:
+        for condition in conditions:
+            (job.out / _image_name(source, condition)).unlink(missing_ok=True)
+        return Outcome(source.path, reason=str(error))
 
 
-def _render(job: Job, source: Source, clean: Pixels, condition: Condition, replicate: int = 0) -> Stimulus:
-    seed = stimulus_seed(source.sha256, condition, replicate, job.seed)
-    image = apply(condition.perturbation, clean, condition.severity, generator(seed))
-    identifier = stimulus_id(source.sha256, condition, replicate)
-    name = f"images/{identifier}.png"
+def _image_name(source: Source, condition: Condition) -> str:
+    return f"images/{stimulus_id(source.sha256, condition, 0)}.png"
+
+
+def _matched(job: Job, image: Pixels, stage: str, name: str) -> Pixels:
+    wanted = job.conditions.matching
+    return image if wanted is None or wanted.stage != stage else matched(image, wanted, name)
+
+
+def _render(job: Job, source: Source, clean: Pixels, reference: Reference, condition: Condition) -> Stimulus:
+    image, seed = render(job.conditions, source.sha256, clean, condition, job.seed)
+    image = _matched(job, image, "stimulus", f"{source.path} in {condition.key}")
+    name = _image_name(source, condition)
     return Stimulus(
-        stimulus=identifier,
+        stimulus=stimulus_id(source.sha256, condition, 0),
         image=name,
-        image_sha256=_write_image(job.out / name, image),
+        image_sha256=write_image(job.out / name, image),
         source=source.id,
         source_sha256=source.sha256,
         source_path=source.path,
@@ -306,40 +342,62 @@ def _render(job: Job, source: Source, clean: Pixels, condition: Condition, repli
         severity=condition.severity,
         severity_unit=condition.unit,
         condition=condition.key,
-        replicate=replicate,
+        replicate=0,
         seed=seed,
         width=image.shape[1],
         height=image.shape[0],
-        clipped_fraction=clipped_fraction(image),
-        rms_contrast=rms_contrast(image),
-        mean_luminance=mean_luminance(image),
-        psnr_db=psnr(image, clean),
-        ssim=ssim(image, clean),
-        parameters=json.dumps(
-            {**RECIPE, "size": job.conditions.size, "build_seed": job.seed}, sort_keys=True
-        ),
-        versions=_versions(),
+        **asdict(reference.measures(image)),
+        parameters=_parameters(job.conditions, condition, job.seed),
+        versions=versions(),
         licence=source.licence,
         credit=source.credit,
         credit_url=source.credit_url,
     )
 
 
+def render(
+    conditions: ConditionsFile, source_sha256: str, clean: Pixels, condition: Condition, build_seed: int = 0
+) -> tuple[Pixels, int]:
+    """Degrade a picture just as a build does; return the stimulus and the seed of its chance.
+
+    ``clean`` is RGB, shape (height, width, 3). In legacy mode every stimulus draws from ``RandomState(0)``.
+    """
+    seed = 0 if conditions.legacy else stimulus_seed(source_sha256, condition, 0, build_seed)
+    rng = np.random.RandomState(0) if conditions.legacy else generator(seed)
+    return apply(
+        condition.perturbation, clean, condition.severity, rng, linear_light=conditions.linear_light
+    ), seed
+
+
 @cache
-def _versions() -> str:
-    return json.dumps({name: metadata.version(name) for name in ("interpscore", "numpy", "pillow", "scipy")})
+def _parameters(conditions: ConditionsFile, condition: Condition, build_seed: int) -> str:
+    """How stimuli of a condition are made, as JSON: the recipe, and what goes with the severity."""
+    chosen = PERTURBATIONS[condition.perturbation].parameters(condition.severity)
+    recipe = {**RECIPE, "size": conditions.size, "build_seed": build_seed, **_options(conditions)}
+    return json.dumps({**recipe, **chosen}, sort_keys=True)
 
 
-def _write_image(path: Path, image: Pixels) -> str:
-    """Write a PNG, whole or not at all, and return its SHA-256."""
+@cache
+def versions() -> str:
+    """Versions of what makes the pixels, as JSON."""
+    names = ("interpscore", "numpy", "opencv-python-headless", "pillow", "scipy")
+    return json.dumps({name: metadata.version(name) for name in names})
+
+
+def write_image(path: Path, image: Pixels) -> str:
+    """Write a PNG, whole or not at all, and return its SHA-256.
+
+    RGB of shape (height, width, 3), or grey of shape (height, width); the folder is there.
+    """
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "PNG", compress_level=PNG_LEVEL)
     try:
-        with replacing(path, force=True) as temporary:
-            Image.fromarray(image).save(temporary, "PNG", compress_level=PNG_LEVEL)
+        write_bytes(path, stream.getvalue())
     except OSError as error:
         raise UserError(
             f"cannot write {path} ({error.strerror}); make room or name another folder"
         ) from error
-    return sha256_of_file(path)
+    return sha256_of_bytes(stream.getvalue())
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
@@ -354,7 +412,7 @@ def _write_masks(out: Path, seed: int, size: int, stimuli: Sequence[Stimulus]) -
     contrast = float(np.mean([row.rms_contrast for row in clean]))
     for number in range(MASKS):
         mask = matched_mask(size, size, luminance, contrast, generator(mask_seed(number, seed)))
-        _write_image(out / f"masks/{number:02d}.png", mask[:, :, 0])
+        write_image(out / f"masks/{number:02d}.png", mask[:, :, 0])
 
 
 # The ladder gate
@@ -364,21 +422,30 @@ def check_ladders(stimuli: Sequence[Stimulus]) -> None:
     """Refuse a family in which a stronger severity is, on average, no further from clean.
 
     The distance is the root-mean-square difference of channel values from the clean stimulus, 0 to 1,
-    averaged over the sources. Raises UserError naming the two severities.
+    averaged over the sources. Families whose severities have no order pass. Raises UserError naming the
+    two severities.
     """
-    for family in PERTURBATIONS.values():
-        rows = [row for row in stimuli if row.perturbation == family.name]
-        ladder = sorted({row.severity for row in rows}, key=lambda severity: family.direction * severity)
-        for milder, stronger in pairwise(ladder):
-            near, far = _mean_distance(rows, milder), _mean_distance(rows, stronger)
-            if far <= near:
-                raise UserError(
-                    f"{family.name}-{stronger:g} is on average no further from clean ({far:.4f}) "
-                    f"than {family.name}-{milder:g} ({near:.4f}); leave one of them out of the conditions"
-                )
+    apart: dict[str, dict[float, list[float]]] = {}
+    for row in stimuli:
+        apart.setdefault(row.perturbation, {}).setdefault(row.severity, []).append(_distance(row))
+    for name, levels in apart.items():
+        _check_ladder(
+            PERTURBATIONS[name], {severity: float(np.mean(levels[severity])) for severity in levels}
+        )
 
 
-def _mean_distance(rows: Sequence[Stimulus], severity: float) -> float:
-    """Mean root-mean-square difference from clean, which the signal-to-noise ratio in dB stands for."""
-    ratios = [row.psnr_db for row in rows if row.severity == severity]
-    return float(np.mean([0.0 if math.isnan(ratio) else 10 ** (-ratio / 20) for ratio in ratios]))
+def _check_ladder(family: Perturbation, apart: dict[float, float]) -> None:
+    if not family.direction:
+        return
+    for milder, stronger in pairwise(sorted(apart, key=lambda severity: family.direction * severity)):
+        if apart[stronger] <= apart[milder]:
+            raise UserError(
+                f"{family.name}-{stronger:g} is on average no further from clean ({apart[stronger]:.4f}) "
+                f"than {family.name}-{milder:g} ({apart[milder]:.4f}); leave one of them out of the "
+                "conditions, or write ladder_gate = false there"
+            )
+
+
+def _distance(row: Stimulus) -> float:
+    """Root-mean-square difference from clean, which the signal-to-noise ratio in dB stands for."""
+    return 0.0 if math.isnan(row.psnr_db) else 10 ** (-row.psnr_db / 20)

@@ -42,7 +42,7 @@ def load_picture(path: Path, size: int, name: str = "") -> Pixels:
     Turned as its EXIF says, cropped to the square in its middle, converted to RGB with transparent parts
     on mid-grey, resized by Pillow's bicubic filter. Returns shape (size, size, 3). ``name`` is what errors
     call the file; the path by default. Raises UserError for a file that is not a whole PNG, JPEG or WebP
-    picture, an animation, too small, or too large to be decoded safely.
+    picture, an animation, in CMYK, too small, or too large to be decoded safely.
     """
     name = name or str(path)
     _refuse_large_file(path, name)
@@ -50,6 +50,7 @@ def load_picture(path: Path, size: int, name: str = "") -> Pixels:
         warnings.simplefilter("ignore")
         with opened(path, name) as picture:
             _refuse_small(picture, name)
+            _refuse_ink(picture, name)
             return np.asarray(_square(picture).resize((size, size), Image.Resampling.BICUBIC))
 
 
@@ -99,6 +100,12 @@ def _refuse_small(picture: Image.Image, name: str) -> None:
             f"{name} is {picture.width} x {picture.height} pixels; "
             f"give a picture of at least {SHORTEST_SIDE} on its short side"
         )
+
+
+def _refuse_ink(picture: Image.Image, name: str) -> None:
+    """Refuse inks, whose colours depend on a press that the file may not even name."""
+    if picture.mode == "CMYK":
+        raise UserError(f"{name} is in CMYK, the colours of a printing press; save it in RGB")
 
 
 def _square(picture: Image.Image) -> Image.Image:

@@ -6,6 +6,8 @@ code. The operator of a perturbation is the function of its name in ``Perturbati
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from stimuli.perturbations import (
     blurs,
     digital,
@@ -17,7 +19,7 @@ from stimuli.perturbations import (
 )
 from stimuli.perturbations.perturbation import Companion, HumanAnchors, Perturbation
 
-__all__ = ["CLEAN", "PERTURBATIONS", "Companion", "HumanAnchors", "Perturbation"]
+__all__ = ["CLEAN", "PERTURBATIONS", "Companion", "HumanAnchors", "Perturbation", "unknown"]
 
 CLEAN = "clean"
 
@@ -37,3 +39,14 @@ PERTURBATIONS: dict[str, Perturbation] = {
         *model_based.MODEL_BASED,
     )
 }
+
+
+def unknown(name: str) -> str:
+    """Say of a name that no perturbation has it, and which one may be meant.
+
+    >>> unknown("gausian_blur")
+    "'gausian_blur' is not a perturbation; is gaussian_blur meant? `stimuli list` names them all"
+    """
+    near = get_close_matches(name, PERTURBATIONS, n=1)
+    meant = f"; is {near[0]} meant?" if near else ";"
+    return f"{name!r} is not a perturbation{meant} `stimuli list` names them all"

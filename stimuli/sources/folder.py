@@ -60,7 +60,8 @@ def scan(folder: Path) -> tuple[list[Source], list[LeftOut]]:
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}; name one that holds concept/picture.png")
     files = list(_files(folder))
-    pictures = [path for path in files if not _objection(path)]
+    objections = {path: _objection(folder, path) for path in files}
+    pictures = [path for path in files if not objections[path]]
     if not pictures:
         raise UserError(
             f"{folder} holds no picture; put pictures ({', '.join(SUFFIXES)}) into a folder per concept"
@@ -68,18 +69,22 @@ def scan(folder: Path) -> tuple[list[Source], list[LeftOut]]:
     table = _read_table(folder, {path.as_posix() for path in pictures})
     sources = [_source(folder, path, table.get(path.as_posix(), {})) for path in pictures]
     _refuse_twins(sources)
-    return sources, [LeftOut(path.as_posix(), reason) for path in files if (reason := _objection(path))]
+    return sources, [LeftOut(path.as_posix(), reason) for path, reason in objections.items() if reason]
 
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in relative.parts)
-        if path.is_file() and not hidden and relative.as_posix() not in {TABLE, "conditions.toml"}:
+        if (path.is_file() or path.is_symlink()) and not hidden and relative.as_posix() not in {TABLE, "conditions.toml"}:
             yield relative
 
 
-def _objection(path: Path) -> str:
+def _objection(folder: Path, path: Path) -> str:
+    if not (folder / path).resolve().is_relative_to(folder.resolve()):
+        return f"{path.as_posix()} is a link that leads out of the folder; put the picture itself there"
+    if not (folder / path).is_file():
+        return f"{path.as_posix()} is a link to no file; put the picture itself there"
     if len(path.parts) != 2:
         return f"{path.as_posix()} is not in a concept's folder; move it to concept/{path.name}"
     if path.suffix.lower() not in SUFFIXES:

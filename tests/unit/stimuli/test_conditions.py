@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stimuli.conditions import DEFAULT_CONDITIONS, Condition, concept_name, load_conditions
+from stimuli.conditions import DEFAULT_CONDITIONS, Condition, Matching, concept_name, load_conditions
 from stimuli.errors import UserError
 
 ROOT = Path(__file__).parents[3]
@@ -42,9 +42,8 @@ def test_keys() -> None:
             "write clean or perturbation-severity, as gaussian_noise-0.18",
         ),
         (
-            "fog-1",
-            "'fog' is not a perturbation; choose one of "
-            "clean, gaussian_noise, gaussian_blur, contrast, pixelate",
+            "contrasts-1",
+            "'contrasts' is not a perturbation; is contrast meant? `stimuli list` names them all",
         ),
         (
             "contrast-1.5",
@@ -92,6 +91,26 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     assert read.of_concept("dog") == read.conditions
 
 
+def test_severities_in_degrees_become_pixels(tmp_path: Path) -> None:
+    text = """
+        size = 288
+        degrees = 8.0
+        [[condition]]
+        perturbation = "gaussian_blur"
+        severity_degrees = [0.1, 0.5]
+    """
+    read = load_conditions(write(tmp_path, text))
+    assert read.degrees == 8.0
+    assert read.conditions[1:] == (Condition("gaussian_blur", 3.59415), Condition("gaussian_blur", 17.9709))
+
+
+def test_pictures_can_be_matched_and_the_gate_opened(tmp_path: Path) -> None:
+    text = "legacy = true\nladder_gate = false\n[match]\nluminance = 0.5\nstage = 'stimulus'"
+    read = load_conditions(write(tmp_path, text))
+    assert (read.legacy, read.ladder_gate, read.linear_light) == (True, False, False)
+    assert read.matching == Matching(0.5, None, "stimulus")
+
+
 def test_an_empty_file_asks_for_clean_only(tmp_path: Path) -> None:
     assert load_conditions(write(tmp_path, "")).conditions == (Condition("clean"),)
 
@@ -99,7 +118,11 @@ def test_an_empty_file_asks_for_clean_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sise = 3", "unknown key sise; allowed are size, clean_only, condition"),
+        (
+            "sise = 3",
+            "unknown key sise; allowed are size, degrees, clean_only, linear_light, legacy, ladder_gate, "
+            "match, condition",
+        ),
         (
             "size = 20",
             "size is 20; give the side of a stimulus, a whole number of pixels from 32 to 2048",
@@ -112,12 +135,11 @@ def test_an_empty_file_asks_for_clean_only(tmp_path: Path) -> None:
         ("condition = 3", "condition is not a list of tables; write each one under [[condition]]"),
         (
             "[[condition]]\nname = 'contrast'",
-            "unknown key condition 1.name; allowed are perturbation, severity",
+            "unknown key condition 1.name; allowed are perturbation, severity, severity_degrees",
         ),
         (
             "[[condition]]\nseverity = 1",
-            "condition 1 has no perturbation; "
-            "name one of clean, gaussian_noise, gaussian_blur, contrast, pixelate in quotes",
+            "condition 1 has no perturbation; name one of those that `stimuli list` shows, in quotes",
         ),
         (
             "[[condition]]\nperturbation = 'contrast'",
@@ -130,6 +152,44 @@ def test_an_empty_file_asks_for_clean_only(tmp_path: Path) -> None:
         (
             "[[condition]]\nperturbation = 'contrast'\nseverity = 3",
             "condition 1: severity 3 of contrast is outside its range; give a number from 0 to 1",
+        ),
+        (
+            "degrees = 0",
+            "degrees is 0; give the visual angle of a stimulus's side, more than 0 and less than 120",
+        ),
+        ("legacy = 1", "legacy is 1; write true or false"),
+        ("match = 0.5", "match is 0.5; write it as a table, [match]"),
+        ("[match]\nstage = 'source'", "match says nothing to match; give luminance, contrast, or both"),
+        ("[match]\nmean = 0.5", "unknown key match.mean; allowed are luminance, contrast, stage"),
+        (
+            "[match]\ncontrast = 0.6",
+            "match.contrast is 0.6; give a fraction of full scale between 0 and 0.5",
+        ),
+        (
+            "[match]\ncontrast = 0.2\nstage = 'after'",
+            "match.stage is 'after'; write source or stimulus, in quotes",
+        ),
+        (
+            "linear_light = true\n[[condition]]\nperturbation = 'pixelate'\nseverity = 0.1",
+            "pixelate has no form in linear light; leave it out, or leave linear_light out",
+        ),
+        (
+            "linear_light = true\nlegacy = true",
+            "what was published is not in linear light; leave linear_light or legacy out",
+        ),
+        (
+            "[[condition]]\nperturbation = 'gaussian_blur'\nseverity_degrees = 0.1",
+            "condition 1.severity_degrees needs the visual angle of a stimulus's side; "
+            "give it as degrees at the top of the file",
+        ),
+        (
+            "degrees = 8\n[[condition]]\nperturbation = 'contrast'\nseverity_degrees = 0.1",
+            "condition 1: severities of contrast are not in px; give severity",
+        ),
+        (
+            "degrees = 8\n[[condition]]\nperturbation = 'gaussian_blur'\n"
+            "severity_degrees = 0.1\nseverity = 1",
+            "condition 1 has severity and severity_degrees; leave one of them out",
         ),
         (
             "[[condition]]\nperturbation = 'contrast'\nseverity = [0.1, 0.1]",

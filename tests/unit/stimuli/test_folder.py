@@ -50,6 +50,24 @@ def test_files_that_cannot_be_a_picture_are_left_out_with_a_reason(tmp_path: Pat
     ]
 
 
+def test_links_out_of_the_folder_and_to_nothing_are_left_out(tmp_path: Path) -> None:
+    pictures, elsewhere = tmp_path / "pictures", tmp_path / "elsewhere"
+    put(pictures, "dog/a.png")
+    put(elsewhere, "b.png", "cat/c.png")
+    (pictures / "dog" / "b.png").symlink_to(elsewhere / "b.png")
+    (pictures / "cat").symlink_to(elsewhere / "cat")
+    (pictures / "dog" / "gone.png").symlink_to(pictures / "dog" / "none.png")
+    (pictures / "dog" / "same.png").symlink_to(pictures / "dog")
+    sources, left_out = scan(pictures)
+    assert [source.path for source in sources] == ["dog/a.png"]
+    assert [row.reason for row in left_out] == [
+        "cat is a link that leads out of the folder; put the picture itself there",
+        "dog/b.png is a link that leads out of the folder; put the picture itself there",
+        "dog/gone.png is a link to no file; put the picture itself there",
+        "dog/same.png is a link to no file; put the picture itself there",
+    ]
+
+
 def test_no_folder_and_no_picture(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         scan(tmp_path / "none")
