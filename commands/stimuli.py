@@ -8,8 +8,12 @@ from pathlib import Path
 import click
 
 from commands.options import force_option, json_option, progress, quiet_option, say
+from commands.stimuli_ladder import ladder
+from commands.stimuli_list import list_command
+from commands.stimuli_merge import merge
+from commands.stimuli_norm import norm
+from commands.stimuli_preview import preview
 from stimuli.conditions import DEFAULT_CONDITIONS, load_conditions
-from stimuli.perturbations import CLEAN, PERTURBATIONS
 
 
 @click.group()
@@ -84,40 +88,6 @@ def _sentence(out: Path, pictures: int, rendered: int, count: int) -> str:
     return f"{count} stimuli of {pictures} pictures{before} in {out}"
 
 
-@stimuli.command("list")
-@json_option
-def list_perturbations(as_json: bool) -> None:
-    """List the perturbations: what a severity means, its range, and the published levels.
-
-    \b
-    Example:
-      python manage.py stimuli list
-    """
-    rows = [perturbation for name, perturbation in PERTURBATIONS.items() if name != CLEAN]
-    if as_json:
-        import json
-        from dataclasses import asdict
-
-        click.echo(json.dumps({"perturbations": [asdict(row) for row in rows]}))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("perturbation", "severity in", "stronger is", "range", "published levels 1 to 5")
-    for row in rows:
-        table.add_row(
-            row.name,
-            row.unit,
-            "larger" if row.direction > 0 else "smaller",
-            f"{row.low:g} to {row.high:g}",
-            " ".join(f"{level:g}" for level in row.published_levels),
-        )
-    console = Console()
-    console.print(table)
-    for source in dict.fromkeys(row.source for row in rows):
-        console.print(f"Published levels: {source}.", highlight=False)
-
-
 @stimuli.command("demo-pictures")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the pictures.")
 @click.option(
@@ -145,3 +115,10 @@ def demo_pictures(out: Path, artwork: Path | None, force: bool, quiet: bool, as_
         lambda drawings, total: progress(drawings, "drawings", total, quiet=quiet),
     )
     say({"out": str(out), "pictures": count}, f"{count} pictures in {out}", quiet=quiet, as_json=as_json)
+
+
+stimuli.add_command(list_command)
+stimuli.add_command(preview)
+stimuli.add_command(ladder)
+stimuli.add_command(norm)
+stimuli.add_command(merge)

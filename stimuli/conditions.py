@@ -126,7 +126,8 @@ def concept_name(folder: str) -> str:
     return folder.replace("_", " ").strip().lower()
 
 
-_FILE_KEYS = ("size", "degrees", "clean_only", "linear_light", "legacy", "ladder_gate", "match", "condition")
+#: what a conditions file may say at its top
+FILE_KEYS = ("size", "degrees", "clean_only", "linear_light", "legacy", "ladder_gate", "match", "condition")
 
 
 def load_conditions(path: Path) -> ConditionsFile:
@@ -136,7 +137,7 @@ def load_conditions(path: Path) -> ConditionsFile:
     named. Raises UserError naming the file, the key and what is allowed.
     """
     table = _read_toml(path)
-    _refuse_unknown(path, table, "", _FILE_KEYS)
+    _refuse_unknown(path, table, "", FILE_KEYS)
     rows = table.get("condition", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UserError(f"{path}: condition is not a list of tables; write each one under [[condition]]")
@@ -240,6 +241,14 @@ def _share(path: Path, row: dict[str, Any], key: str, high: float) -> float | No
     return float(value)
 
 
+def _undone(name: str, matching: Matching | None) -> bool:
+    """Whether matching stimuli takes back what a perturbation did."""
+    if matching is None or matching.stage != "stimulus":
+        return False
+    by_contrast = name in {"contrast", "grey_contrast"} and matching.contrast is not None
+    return by_contrast or (name == "brightness" and matching.luminance is not None)
+
+
 def _refuse_contradictions(path: Path, read: ConditionsFile) -> None:
     for condition in read.conditions[1:]:
         known = PERTURBATIONS[condition.perturbation]
@@ -247,6 +256,11 @@ def _refuse_contradictions(path: Path, read: ConditionsFile) -> None:
             raise UserError(
                 f"{path}: {known.name} is made against a model; "
                 "use `stimuli attack` or `stimuli dream` for it, and `stimuli merge`"
+            )
+        if _undone(known.name, read.matching):
+            raise UserError(
+                f"{path}: matching stimuli undoes {known.name}; "
+                "leave it out, or match at the stage of the source"
             )
         if read.linear_light and not known.linear_light:
             raise UserError(

@@ -19,12 +19,10 @@ from stimuli.corruptions.light import from_light, to_light
 from stimuli.corruptions.pixels import Pixels, Rng, Values
 from stimuli.errors import UserError
 from stimuli.perturbations import PERTURBATIONS
+from stimuli.pictures import MATTE
 
 Operator = Callable[[Pixels, float, Rng], Pixels]
 ValuesOperator = Callable[[Values, float, Rng], Values]
-
-#: grey behind transparent parts of a picture that is handed to ``apply``
-MATTE = 128
 
 
 def operator(perturbation: str) -> Operator:

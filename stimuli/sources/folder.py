@@ -76,7 +76,11 @@ def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in relative.parts)
-        if (path.is_file() or path.is_symlink()) and not hidden and relative.as_posix() not in {TABLE, "conditions.toml"}:
+        if (
+            (path.is_file() or path.is_symlink())
+            and not hidden
+            and relative.as_posix() not in {TABLE, "conditions.toml"}
+        ):
             yield relative
 
 

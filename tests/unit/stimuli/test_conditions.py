@@ -170,8 +170,13 @@ def test_an_empty_file_asks_for_clean_only(tmp_path: Path) -> None:
             "match.stage is 'after'; write source or stimulus, in quotes",
         ),
         (
-            "linear_light = true\n[[condition]]\nperturbation = 'pixelate'\nseverity = 0.1",
-            "pixelate has no form in linear light; leave it out, or leave linear_light out",
+            "linear_light = true\n[[condition]]\nperturbation = 'rotation'\nseverity = 1",
+            "rotation has no form in linear light; leave it out, or leave linear_light out",
+        ),
+        (
+            "[match]\ncontrast = 0.2\nstage = 'stimulus'\n"
+            "[[condition]]\nperturbation = 'contrast'\nseverity = 0.1",
+            "matching stimuli undoes contrast; leave it out, or match at the stage of the source",
         ),
         (
             "linear_light = true\nlegacy = true",

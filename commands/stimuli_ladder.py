@@ -1,0 +1,280 @@
+"""``manage.py stimuli ladder``: choose severities and write them as a conditions file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from commands.options import force_option, json_option, progress, quiet_option, say
+from stimuli.conditions import DEFAULT_SIZE, LARGEST_SIZE, SMALLEST_SIZE, ConditionsFile
+from stimuli.errors import UserError
+from stimuli.files import refuse_to_overwrite, replacing
+from stimuli.perturbations import PERTURBATIONS, Perturbation
+
+if TYPE_CHECKING:
+    from stimuli.ladders import Mean, Rung
+    from stimuli.picture_sample import Picture, PictureSample
+
+PATH = click.Path(path_type=Path)
+#: ends of a human ladder where none are given: the anchors'
+HUMAN_ENDS = (0.75, 0.35)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How severities are to be chosen; see the options of the command."""
+
+    by: Literal["physical", "similarity", "human"]
+    levels: int
+    start: float | None
+    stop: float | None
+    measure: Literal["ssim", "rms"]
+    scale: Literal["linear", "log"]
+    at: tuple[float, ...]
+    size: int
+    linear_light: bool
+    seed: int
+
+    @property
+    def how(self) -> ConditionsFile:
+        """How the stimuli are built."""
+        return ConditionsFile(size=self.size, linear_light=self.linear_light)
+
+
+@click.command("ladder")
+@click.argument("source", type=PATH)
+@click.option("--perturbation", "name", required=True, help="Perturbation whose severities are chosen.")
+@click.option(
+    "--by",
+    type=click.Choice(("physical", "similarity", "human")),
+    required=True,
+    help="Equal steps in severity, in similarity to clean, or thresholds of people.",
+)
+@click.option("--levels", type=click.IntRange(2), default=5, show_default=True, help="How many severities.")
+@click.option(
+    "--from", "start", type=float, help="Where to begin: a severity, a similarity or a proportion correct."
+)
+@click.option("--to", "stop", type=float, help="Where to end.  [default for both: first and last level]")
+@click.option(
+    "--at",
+    "at",
+    type=float,
+    multiple=True,
+    help="A similarity or proportion correct; repeatable; no --levels.",
+)
+@click.option(
+    "--measure",
+    type=click.Choice(("ssim", "rms")),
+    default="ssim",
+    show_default=True,
+    help="Similarity: SSIM, or 1 - RMS distance.",
+)
+@click.option(
+    "--scale",
+    type=click.Choice(("linear", "log")),
+    default="linear",
+    show_default=True,
+    help="Scale of the steps in severity.",
+)
+@click.option(
+    "--pictures", type=click.IntRange(2), default=24, show_default=True, help="Pictures to measure on."
+)
+@click.option("--concept", "concepts", multiple=True, help="Measure on this concept; repeatable.")
+@click.option(
+    "--size",
+    type=click.IntRange(SMALLEST_SIZE, LARGEST_SIZE),
+    default=DEFAULT_SIZE,
+    show_default=True,
+    help="Side of a stimulus in pixels.",
+)
+@click.option("--linear-light", is_flag=True, help="Degrade in linear light.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the build.")
+@click.option("--out", type=PATH, required=True, help="Conditions file (TOML) to write.")
+@force_option
+@quiet_option
+@json_option
+def ladder(
+    source: Path,
+    name: str,
+    pictures: int,
+    concepts: tuple[str, ...],
+    out: Path,
+    force: bool,
+    quiet: bool,
+    as_json: bool,
+    **wishes: Any,
+) -> None:
+    """Choose a perturbation's severities, check them on pictures of SOURCE, and write a conditions file.
+
+    What each severity does to the pictures is measured and stands in the file as comments: mean SSIM and
+    RMS distance to clean with 95% intervals. A ladder is refused if the mean distance does not grow at every
+    step. `build --conditions` reads the file.
+
+    \b
+    Example:
+      python manage.py stimuli ladder pictures --perturbation contrast --by similarity --out contrast.toml
+    """
+    refuse_to_overwrite(out, force)
+    family = _family(name)
+    wish = Wish(**wishes)
+    _check(wish)
+    sample = _sample(source, wish, pictures, concepts)
+    rungs = _rungs(family, wish, sample.pictures, quiet or as_json)
+    for row in sample.left_out:
+        click.echo(f"Left out: {row.reason}", err=True)
+    with replacing(out, force=force) as temporary:
+        temporary.write_text(conditions_text(family, wish, rungs, source.resolve().name), encoding="utf-8")
+    summary = {
+        "out": str(out),
+        "perturbation": name,
+        "by": wish.by,
+        "levels": [_as_json(row) for row in rungs],
+    }
+    say(summary, "\n".join((*_table(wish, rungs), f"Written: {out}")), quiet=quiet, as_json=as_json)
+
+
+def _family(name: str) -> Perturbation:
+    known = PERTURBATIONS.get(name)
+    if known is None or not known.levels:
+        raise UserError(f"{name!r} is not a perturbation with levels; `stimuli list` names them all")
+    return known
+
+
+def _check(wish: Wish) -> None:
+    if wish.at and wish.by == "physical":
+        raise click.UsageError("--at is for --by similarity and --by human; write severities into the file.")
+    if wish.at and (wish.start is not None or wish.stop is not None):
+        raise click.UsageError("Give --at, or --from and --to.")
+    if any(math.isnan(value) for value in (*wish.at, wish.start or 0.0, wish.stop or 0.0)):
+        raise click.UsageError("NaN is not a number to choose levels by.")
+    if len(set(wish.at)) < len(wish.at):
+        raise click.UsageError("One value of --at is there twice.")
+
+
+def _sample(source: Path, wish: Wish, pictures: int, concepts: tuple[str, ...]) -> PictureSample:
+    from stimuli.picture_sample import sample_pictures
+
+    return sample_pictures(source, wish.how, pictures, concepts=concepts)
+
+
+def _rungs(family: Perturbation, wish: Wish, pictures: Sequence[Picture], quiet: bool) -> list[Rung]:
+    from stimuli.ladders import measured
+
+    chosen = _chosen(family, wish, pictures)
+
+    def watch(severities: Sequence[float]) -> Iterable[float]:
+        return progress(severities, "severities", len(severities), quiet=quiet)
+
+    return measured(
+        family, [one for one, _ in chosen], [value for _, value in chosen], pictures, wish.seed, watch
+    )
+
+
+def _chosen(
+    family: Perturbation, wish: Wish, pictures: Sequence[Picture]
+) -> Sequence[tuple[float, float | None]]:
+    """The severities, each with the similarity or proportion correct that was asked for."""
+    from stimuli.ladders import human_ladder, physical_ladder, similarity_ladder
+
+    if wish.by == "physical":
+        chosen = physical_ladder(family, wish.levels, wish.start, wish.stop, wish.scale)
+        return [(severity, None) for severity in chosen]
+    if wish.by == "human":
+        return human_ladder(family, wish.at or _proportions(wish), wish.size)
+    at = sorted(wish.at, reverse=True) or None
+    return similarity_ladder(
+        family, at, wish.levels, pictures, wish.measure, wish.seed, (wish.start, wish.stop)
+    )
+
+
+def _proportions(wish: Wish) -> list[float]:
+    first = HUMAN_ENDS[0] if wish.start is None else wish.start
+    last = HUMAN_ENDS[1] if wish.stop is None else wish.stop
+    if not last < first:
+        raise UserError(f"proportions correct are to fall, not to go from {first:g} to {last:g}")
+    step = (first - last) / (wish.levels - 1)
+    return [round(first - number * step, 12) for number in range(wish.levels)]
+
+
+# The file
+
+
+def conditions_text(family: Perturbation, wish: Wish, rungs: Sequence[Rung], source: str) -> str:
+    """The conditions file of a ladder, with what it does to the pictures in comments."""
+    stronger = "larger" if family.direction > 0 else "smaller"
+    lines = [
+        f"# {family.name}: {_how(family, wish)}.",
+        f"# {family.parameter}, {family.unit}; {stronger} is stronger.",
+        *(f"# {line}" for line in _table(wish, rungs)),
+        f"# Means over {rungs[0].n} pictures of the folder {source}, at {wish.size} px, build seed "
+        f"{wish.seed}; 95% t intervals over {_clusters(rungs[0])}.",
+        *(f"# {line}" for line in _protocol(family, wish)),
+        "",
+        f"size = {wish.size}",
+        *(["linear_light = true"] if wish.linear_light else []),
+        "",
+        "[[condition]]",
+        f'perturbation = "{family.name}"',
+        f"severity = [{', '.join(f'{rung.severity:g}' for rung in rungs)}]",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _how(family: Perturbation, wish: Wish) -> str:
+    if wish.by == "physical":
+        return f"equal steps in severity on a {'logarithmic' if wish.scale == 'log' else 'linear'} scale"
+    if wish.by == "human":
+        return "severities at which people were right so often"
+    what = "mean SSIM" if wish.measure == "ssim" else "1 - mean RMS distance"
+    return f"severities at which {what} takes {'the values asked for' if wish.at else 'equal steps'}"
+
+
+def _clusters(rung: Rung) -> str:
+    if rung.clusters < 2:
+        return f"{rung.clusters} cluster, too few for one"
+    return f"{rung.clusters} clusters" if rung.clusters < rung.n else "pictures"
+
+
+def _protocol(family: Perturbation, wish: Wish) -> list[str]:
+    from stimuli.ladders import anchor_size, is_in_pixels
+
+    if wish.by != "human":
+        return []
+    side = anchor_size(family)
+    lines = [
+        "Geirhos et al. (2018), Generalisation in humans and deep neural networks, NeurIPS: 16 alternatives,",
+        f"pictures of {side} px, fixation 300 ms, stimulus 200 ms, mask 200 ms, response 1,500 ms.",
+        "Other pictures, tasks and exposures shift these thresholds; a pilot tells.",
+    ]
+    if is_in_pixels(family) and wish.size != side:
+        lines.append(f"Pixels were scaled by {wish.size}/{side}, for a picture that is seen as large.")
+    return lines
+
+
+def _table(wish: Wish, rungs: Sequence[Rung]) -> list[str]:
+    wanted = {"physical": "", "similarity": "  wanted", "human": "  people"}[wish.by]
+    head = f"{'severity':>10}{wanted}  {'SSIM':<27}{'RMS distance':<24}".rstrip()
+    return [head, *(_line(wish, rung) for rung in rungs)]
+
+
+def _line(wish: Wish, rung: Rung) -> str:
+    wanted = "" if rung.wanted is None else f"{rung.wanted:>8.3f}"
+    return f"{rung.severity:>10g}{wanted}  {_with_ends(rung.ssim):<27}{_with_ends(rung.rms)}".rstrip()
+
+
+def _with_ends(mean: Mean) -> str:
+    ends = "" if math.isnan(mean.low) else f" ({mean.low:.3f} to {mean.high:.3f})"
+    return f"{mean.value:.4f}{ends}"
+
+
+def _as_json(rung: Rung) -> dict[str, Any]:
+    row: dict[str, Any] = {"severity": rung.severity, "wanted": rung.wanted}
+    for name, mean in (("ssim", rung.ssim), ("rms_distance", rung.rms)):
+        low, high = (None if math.isnan(end) else end for end in (mean.low, mean.high))
+        row |= {name: mean.value, f"{name}_low": low, f"{name}_high": high}
+    return row | {"n": rung.n, "clusters": rung.clusters}

@@ -1,0 +1,95 @@
+"""Putting several builds into one folder: degraded pictures, attacked ones, dreams."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from stimuli.errors import UserError
+from stimuli.files import make_folder, sha256_of_bytes, sha256_of_file
+from stimuli.generate import BUILD_NAME, RECIPE_VERSION
+from stimuli.manifest import FORMAT_VERSION, Stimulus, read_manifest, write_manifest
+
+
+def merge(builds: Sequence[Path], out: Path) -> list[Stimulus]:
+    """Write the stimuli of several builds into a new folder; return its manifest's rows.
+
+    Rows come in the order of the builds; a stimulus that two builds share is taken once. Images are linked
+    where the file system can, copied elsewhere; the masks are those of the first build. ``out`` appears
+    whole or not at all. Raises UserError if ``out`` is there already, if an image is missing or altered, if
+    a stimulus is another picture in another build, or if stimuli differ in size.
+    """
+    if out.exists():
+        raise UserError(f"{out} exists already; name a folder that is not there yet")
+    found: dict[str, tuple[Path, Stimulus]] = {}
+    for build in builds:
+        for row in read_manifest(build):
+            _refuse_other(build, row, found)
+            found.setdefault(row.stimulus, (build, row))
+    make_folder(out.parent)
+    unfinished = out.with_name(f".{out.name}-unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        _fill(unfinished, builds, list(found.values()))
+        unfinished.replace(out)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return [row for _, row in found.values()]
+
+
+def _refuse_other(build: Path, row: Stimulus, found: dict[str, tuple[Path, Stimulus]]) -> None:
+    """Refuse a stimulus that is not the one that was found before, and one of another size."""
+    first, known = next(iter(found.values()), (build, row))
+    if (row.width, row.height) != (known.width, known.height):
+        raise UserError(
+            f"stimuli of {build} are {row.width} x {row.height} pixels and those of {first} "
+            f"{known.width} x {known.height}; build them at one size"
+        )
+    before, same = found.get(row.stimulus, (build, row))
+    if same.image_sha256 != row.image_sha256:
+        raise UserError(
+            f"stimulus {row.stimulus} ({row.source_path}, {row.condition}) is another picture in {build} "
+            f"than in {before}; build both with one seed and one version"
+        )
+
+
+def _fill(out: Path, builds: Sequence[Path], rows: Sequence[tuple[Path, Stimulus]]) -> None:
+    make_folder(out / "images")
+    for build, row in rows:
+        _place(build / row.image, out / row.image, row.image_sha256)
+    if (builds[0] / "masks").is_dir():
+        shutil.copytree(builds[0] / "masks", out / "masks")
+    write_manifest(out, [row for _, row in rows])
+    (out / BUILD_NAME).write_text(json.dumps(_record(builds), indent=2) + "\n", encoding="utf-8")
+
+
+def _place(image: Path, copy: Path, sha256: str) -> None:
+    if not image.is_file() or sha256_of_file(image) != sha256:
+        raise UserError(f"{image} is missing or was altered; build it again")
+    make_folder(copy.parent)
+    try:
+        os.link(image, copy)
+    except OSError:
+        shutil.copyfile(image, copy)
+
+
+def _record(builds: Sequence[Path]) -> dict[str, object]:
+    """What the merged folder was made of: each build's own record, without its name."""
+    records = [_build_record(build) for build in builds]
+    whole = sha256_of_bytes(json.dumps(records, sort_keys=True).encode())
+    return {
+        "format_version": FORMAT_VERSION,
+        "recipe_version": RECIPE_VERSION,
+        "merged": records,
+        "inputs_sha256": whole,
+    }
+
+
+def _build_record(build: Path) -> object:
+    try:
+        return json.loads((build / BUILD_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {build / BUILD_NAME} ({error}); build it again") from error
