@@ -42,6 +42,14 @@ class PlannedTrial:
     candidate: Candidate
 
 
+@dataclass(frozen=True)
+class Family:
+    """Conditions, mildest first, of which later answers choose one for each of so many test trials."""
+
+    conditions: tuple[str, ...]
+    trials: int
+
+
 def design_session(
     practice: Sequence[Candidate],
     test: Sequence[Candidate],
@@ -49,6 +57,7 @@ def design_session(
     trials: Mapping[Kind, int],
     rng: Random,
     practice_rounds: int = 1,
+    family: Family | None = None,
 ) -> list[PlannedTrial]:
     """All trials of one participant, in the order in which they are shown.
 
@@ -57,9 +66,52 @@ def design_session(
     """
     rounds = (in_order(pick(practice, trials["practice"], rng), rng) for _ in range(practice_rounds))
     first = [one for practised in rounds for one in practised]
-    main = [PlannedTrial("test", one) for one in in_order(allocate(test, trials["test"], rng), rng)]
+    dealt = deal(test, trials["test"], rng, family)
+    main = [PlannedTrial("test", one) for one in in_order(dealt, rng)]
     checks = [PlannedTrial("catch", one) for one in in_order(pick(catch, trials["catch"], rng), rng)]
     return [*(PlannedTrial("practice", one) for one in first), *spread(main, checks, rng)]
+
+
+def deal(
+    candidates: Sequence[Candidate], n: int, rng: Random, family: Family | None = None
+) -> list[Candidate]:
+    """Choose ``n`` test stimuli: see ``allocate``, which does it twice where there is a family.
+
+    The family's trials then have other sources than the rest, and stand in its middle condition until another
+    is chosen. Raises NotFeasibleError if some participant could not have all of them.
+    """
+    if family is None:
+        return allocate(candidates, n, rng)
+    whole = [one for members in _cells(candidates).values() for one in members]
+    _check_both_feasible(whole, n - family.trials, family.trials, {one.concept for one in candidates})
+    plain = allocate([one for one in whole if one.condition not in family.conditions], n - family.trials, rng)
+    used = {one.source for one in plain}
+    left = [one for one in whole if one.condition in family.conditions and one.source not in used]
+    return [*plain, *allocate(_by_source(left, family), family.trials, rng)]
+
+
+def _check_both_feasible(whole: Sequence[Candidate], plain: int, adaptive: int, concepts: set[str]) -> None:
+    """Raise NotFeasibleError unless a concept can have its share of both, each rounded up."""
+    needed = sum(_rounded_up(part, len(concepts)) for part in (plain, adaptive))
+    for concept in sorted(concepts):
+        found = {one.source for one in whole if one.concept == concept}
+        if len(found) < needed:
+            raise NotFeasibleError(
+                f"{concept} needs {needed} sources that are there in every condition, and has {len(found)}"
+            )
+
+
+def _by_source(candidates: Sequence[Candidate], family: Family) -> list[Candidate]:
+    """One candidate for each source: its stimulus in the middle condition, counted with its others."""
+    middle = family.conditions[len(family.conditions) // 2]
+    counts: Counter[str] = Counter()
+    for one in candidates:
+        counts[one.source] += one.count
+    chosen = {one.source: one for one in reversed(candidates) if one.condition == middle}
+    return [
+        Candidate(chosen[source].id, chosen[source].concept, FAMILY, source, counts[source])
+        for source in dict.fromkeys(one.source for one in candidates)
+    ]
 
 
 def allocate(candidates: Sequence[Candidate], n: int, rng: Random) -> list[Candidate]:
@@ -82,6 +134,8 @@ Table = dict[str, list[str]]
 Cost = Mapping[tuple[str, str], int]
 #: stands for no concept, no condition or no source: names are never empty
 NONE = ""
+#: stands for all conditions of a family
+FAMILY = "family"
 
 
 def _cells(candidates: Sequence[Candidate]) -> Cells:

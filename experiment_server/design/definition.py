@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 from typing import Any
 
-from experiment_server.design.allocation import Kind, shuffled
+from experiment_server.design.adaptive import Grid
+from experiment_server.design.allocation import Family, Kind, shuffled
 from experiment_server.design.foils import offered
 from experiment_server.design.study_file import StudyDesign
 from scoring.answers import JUDGE_VERSION, Judgement, Lexicon, judge
+from stimuli.perturbations import PERTURBATIONS
 
 #: rule of an answer that was chosen from alternatives
 CHOICE = "choice"
@@ -82,6 +85,25 @@ class Definition:
         """Trials of each kind that a participant has."""
         design = self.design
         return {"practice": design.practice.trials, "test": design.trials.test, "catch": design.catch.trials}
+
+    @property
+    def family(self) -> Family | None:
+        """The adaptive trials and the levels that they choose from; None where there are none."""
+        adaptive = self.design.adaptive
+        if adaptive is None:
+            return None
+        return Family(tuple(str(row.level) for row in self.design.adaptive_conditions), adaptive.trials)
+
+    @cached_property
+    def grid(self) -> Grid:
+        """What the adaptive trials choose from; a study without them has none. Chance is a guess."""
+        rows = self.design.adaptive_conditions
+        chosen_from = self.design.response.choices or len(self.design.alternatives)
+        return Grid(
+            tuple(row.condition.severity for row in rows),
+            PERTURBATIONS[rows[0].perturbation].direction,
+            1 / chosen_from if chosen_from else 0.0,
+        )
 
     def offered(self, concept: str) -> tuple[str, ...]:
         """What a concept's trials offer to choose from; empty when answers are typed."""

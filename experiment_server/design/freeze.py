@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from experiment_server.design.allocation import Candidate, Kind, NotFeasibleError, allocate, pick
+from experiment_server.design.allocation import Candidate, Family, Kind, NotFeasibleError, deal, pick
 from experiment_server.design.study_file import StudyFile, read_study_file
 from scoring.answers import load_lexicon
 from scoring.answers.lexicon import concept_key
@@ -25,6 +25,8 @@ from stimuli.files import sha256_of_file
 from stimuli.manifest import Stimulus, read_manifest
 from stimuli.perturbations import CLEAN
 
+#: how stimuli are chosen from candidates
+Choose = Callable[[Sequence[Candidate], int, Random], list[Candidate]]
 #: largest picture that is copied, bytes: more is no stimulus, and would be slow to load
 LARGEST_IMAGE = 20_000_000
 
@@ -141,7 +143,8 @@ def _check_sources(path: Path, stimuli: Sequence[FrozenStimulus]) -> None:
 
 def _check_feasible(path: Path, file: StudyFile, stimuli: Sequence[FrozenStimulus]) -> None:
     """Plan one participant, so that no participant is the first to find that it cannot be done."""
-    wanted = {"trials.test": ("test", file.trials.test, allocate)}
+    wanted: dict[str, tuple[Kind, int, Choose]] = {}
+    wanted["trials.test"] = ("test", file.trials.test, partial(deal, family=_family(file)))
     wanted["practice.trials"] = ("practice", file.practice.trials, pick)
     wanted["catch.trials"] = ("catch", file.catch.trials, pick)
     for key, (kind, n, choose) in wanted.items():
@@ -153,6 +156,12 @@ def _check_feasible(path: Path, file: StudyFile, stimuli: Sequence[FrozenStimulu
                 f"the study file {path}: {key} = {n} cannot be done with each picture shown at most once "
                 f"({error}); lower it or add pictures"
             ) from error
+
+
+def _family(file: StudyFile) -> Family | None:
+    if file.adaptive is None:
+        return None
+    return Family(tuple(row.condition.key for row in file.adaptive_conditions), file.adaptive.trials)
 
 
 def _candidate(number: int, row: Stimulus) -> Candidate:

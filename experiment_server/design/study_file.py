@@ -26,7 +26,7 @@ from experiment_server.design.page_tables import (
 from experiment_server.design.table import Name, Table, Text, no_twice
 from stimuli.conditions import Condition
 from stimuli.errors import UserError
-from stimuli.perturbations import CLEAN, PERTURBATIONS
+from stimuli.perturbations import CLEAN, PERTURBATIONS, unknown
 
 FORMAT_VERSION = 1
 MASK = Literal["pink_noise", "none"]
@@ -49,7 +49,7 @@ class ConditionRow(Table):
     @model_validator(mode="after")
     def _severity_fits(self) -> Self:
         if self.perturbation not in PERTURBATIONS:
-            raise ValueError(f"perturbation must be one of {', '.join(PERTURBATIONS)}")
+            raise ValueError(unknown(self.perturbation))
         if (self.perturbation == CLEAN) != (self.role == CLEAN):
             raise ValueError("the role clean belongs to the perturbation clean, and to no other")
         if self.perturbation != CLEAN and self.severity is None:
@@ -132,6 +132,19 @@ class Practice(ExtraTrials):
         return self
 
 
+class Adaptive(Table):
+    """``[adaptive]``: test trials whose severity is chosen by the participant's own earlier answers."""
+
+    #: its conditions are what is chosen from
+    perturbation: str
+    #: of the test trials
+    trials: int = Field(ge=1, le=1000)
+    #: what each answer is to tell most about (see ``design.adaptive``)
+    aim: Literal["function", "threshold"] = "function"
+    #: proportion of right answers whose severity is reported beside the threshold
+    target: float = Field(default=0.75, gt=0, lt=1)
+
+
 class Presentation(Table):
     """``[presentation]``: what a trial shows, for how long, in milliseconds."""
 
@@ -196,6 +209,7 @@ class StudyDesign(Table):
     trials: Trials
     practice: Practice = Practice()
     catch: ExtraTrials = ExtraTrials()
+    adaptive: Adaptive | None = None
     presentation: Presentation = Presentation()
     calibration: Calibration = Calibration()
     comprehension: Comprehension = Comprehension()
@@ -218,11 +232,31 @@ class StudyDesign(Table):
         no_twice("the list of concepts, practice.concepts and catch.concepts", self.all_concepts)
         self._alternatives_suffice()
         self._thresholds_can_be_met()
+        if self.adaptive is not None:
+            self._adapts_within(self.adaptive)
         if self.presentation.size_degrees is not None and not self.calibration.card:
             raise ValueError(
                 "presentation.size_degrees needs calibration.card = true, to know the screen's size"
             )
         return self
+
+    def _adapts_within(self, adaptive: Adaptive) -> None:
+        name, rows = adaptive.perturbation, self.adaptive_conditions
+        if len(rows) < 2:
+            raise ValueError(f"adaptive.perturbation is {name!r}, which needs two or more [[condition]]")
+        if not PERTURBATIONS[name].direction:
+            raise ValueError(f"adaptive.perturbation is {name!r}, whose severities are not harder or easier")
+        if any(not row.condition.severity > 0 for row in rows):
+            raise ValueError(f"adaptive.perturbation is {name!r}, with a severity that is not above 0")
+        if adaptive.trials > self.trials.test:
+            raise ValueError(
+                f"adaptive.trials is {adaptive.trials}, of trials.test = {self.trials.test}; lower it"
+            )
+        others = {row.perturbation for row in self.condition} - {name, CLEAN}
+        if adaptive.trials == self.trials.test and others:
+            raise ValueError(
+                f"adaptive.trials are all of the test trials, so that {min(others)} would never be shown"
+            )
 
     def _thresholds_can_be_met(self) -> None:
         there = {
@@ -246,6 +280,15 @@ class StudyDesign(Table):
         if self.response.choices > len(self.alternatives):
             most = len(self.alternatives)
             raise ValueError(f"response.choices is {self.response.choices}; there are {most} alternatives")
+
+    @property
+    def adaptive_conditions(self) -> tuple[ConditionRow, ...]:
+        """What adaptive trials choose from, mildest first; empty where there are none."""
+        if self.adaptive is None:
+            return ()
+        direction = PERTURBATIONS.get(self.adaptive.perturbation, PERTURBATIONS[CLEAN]).direction
+        rows = [row for row in self.condition if row.perturbation == self.adaptive.perturbation]
+        return tuple(sorted(rows, key=lambda row: direction * row.condition.severity))
 
     @property
     def all_concepts(self) -> tuple[str, ...]:
@@ -287,7 +330,8 @@ class StudyFile(StudyDesign):
     def _few_of_a_concept(self) -> Self:
         """Not a rule of ``StudyDesign``: studies that were frozen before it was made stay as they are."""
         test, concepts, allowed = self.trials.test, len(self.concepts), self.trials.per_concept
-        most = -(-test // concepts)
+        adaptive = self.adaptive.trials if self.adaptive else 0
+        most = sum(-(-part // concepts) for part in (adaptive, test - adaptive))
         if most > allowed:
             raise ValueError(
                 f"trials.test = {test} with {concepts} concepts shows a participant {most} pictures of one "

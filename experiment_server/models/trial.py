@@ -13,7 +13,10 @@ from experiment_server.trials.state import STATES
 
 
 class Trial(Base):
-    """One stimulus at one place of a session's order. Allocated all at once, at consent."""
+    """One stimulus at one place of a session's order. Allocated all at once, at consent.
+
+    An adaptive trial gets another stimulus of its source before it is first offered, and never after.
+    """
 
     __tablename__ = "trial"
     __table_args__ = (
@@ -36,3 +39,5 @@ class Trial(Base):
     state: Mapped[str] = mapped_column(String(16))
     #: when the browser said that it had shown the picture; NULL if it never said so
     presented_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: when earlier answers chose its severity; NULL if it is not adaptive, was never offered, or is forgotten
+    chosen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

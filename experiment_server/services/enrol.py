@@ -17,7 +17,7 @@ from experiment_server.design.allocation import Candidate, PlannedTrial, design_
 from experiment_server.design.definition import Definition
 from experiment_server.errors import conflict
 from experiment_server.models import Participant, Response, Session, Stimulus, Study, StudyCondition, Trial
-from experiment_server.services import events, identities, records, sessions, studies
+from experiment_server.services import adapt, events, identities, records, sessions, studies
 from experiment_server.services.end_trials import end_trials
 from experiment_server.services.identities import Arrival
 from experiment_server.services.sessions import Bearer, SessionRow
@@ -175,7 +175,8 @@ def _assign(connection: Connection, session: SessionRow, definition: Definition)
     rng = Random(session.seed)  # noqa: S311 - reproducible, not secret
     pools = _candidates(connection, session.study_id)
     rounds = definition.design.practice.rounds
-    plan = design_session(pools["practice"], pools["test"], pools["catch"], definition.trials, rng, rounds)
+    three = pools["practice"], pools["test"], pools["catch"]
+    plan = design_session(*three, definition.trials, rng, rounds, definition.family)
     rows = [_trial_row(session.id, index, one, definition, rng) for index, one in enumerate(plan)]
     connection.execute(insert(Trial), rows)
     studies.lock_stimuli(connection, {one.candidate.id for one in plan})
@@ -272,6 +273,7 @@ def _erase(connection: Connection, session: SessionRow, now: datetime) -> None:
     connection.execute(delete(Response).where(Response.session_id == session.id))
     records.erase(connection, session.id)
     end_trials(connection, Trial.session_id == session.id, ERASED)
+    adapt.forget(connection, session.id)
     events.forget(connection, session.id, "practised")
     events.append(connection, session.id, "erased", now)
 

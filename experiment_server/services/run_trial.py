@@ -15,7 +15,7 @@ from experiment_server.errors import ApiError, bad_request, conflict
 from experiment_server.models import Response, Session, Stimulus, Trial
 from experiment_server.models.database import Writes
 from experiment_server.models.failures import reason_of
-from experiment_server.services import events, practice, sessions
+from experiment_server.services import adapt, events, practice, sessions
 from experiment_server.services.allowance import Allowance
 from experiment_server.services.sessions import Bearer
 from experiment_server.services.studies import Catalogue
@@ -184,6 +184,8 @@ def next_trials(
 ) -> tuple[Definition, list[NextTrial]]:
     """The next trials without an answer, in order, at most ``limit``; none when all are answered.
 
+    Adaptive trials whose severity waits for answers end the list: see ``adapt.choose``.
+
     Raises ApiError 409 "no_consent_yet", "session_finished" or "session_abandoned".
     """
     session = sessions.authenticate(connection, bearer, now)
@@ -192,6 +194,7 @@ def next_trials(
     if session.phase == "finished":
         raise sessions.has_ended(session.outcome)
     definition = catalogue.definition(connection, session.study_id)
+    end = adapt.choose(connection, definition, session, now)
     return definition, [
         NextTrial(
             public_id,
@@ -207,6 +210,7 @@ def next_trials(
         for public_id, index, kind, image, mask, width, height, state, concept in connection.execute(
             _NEXT, {"session": session.id, "limit": limit}
         )
+        if end is None or index < end
     ]
 
 

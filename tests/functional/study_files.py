@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -66,11 +66,16 @@ minutes = 30
 """
 
 
-def make_stimuli(folder: Path) -> Path:
+def make_stimuli(
+    folder: Path,
+    concepts: Sequence[str] = CONCEPTS,
+    conditions: Sequence[Condition] = CONDITIONS,
+    sources: int = SOURCES,
+) -> Path:
     """Write real pictures, two masks and a manifest; practice and catch concepts are clean only."""
     (folder / "images").mkdir(parents=True)
     (folder / "masks").mkdir()
-    write_manifest(folder, list(_stimuli(folder)))
+    write_manifest(folder, list(_stimuli(folder, concepts, conditions, sources)))
     for number in range(2):
         _picture(f"mask {number}").save(folder / "masks" / f"{number:02}.png")
     return folder
@@ -84,10 +89,12 @@ def make_study(folder: Path, text: str = STUDY_TOML) -> Path:
     return path
 
 
-def _stimuli(folder: Path) -> Iterator[Stimulus]:
-    for concept in (*CONCEPTS, *PRACTICE, *CATCH):
-        for number in range(SOURCES):
-            for condition in CONDITIONS if concept in CONCEPTS else CONDITIONS[:1]:
+def _stimuli(
+    folder: Path, concepts: Sequence[str], conditions: Sequence[Condition], sources: int
+) -> Iterator[Stimulus]:
+    for concept in (*concepts, *PRACTICE, *CATCH):
+        for number in range(sources):
+            for condition in conditions if concept in concepts else conditions[:1]:
                 yield _stimulus(folder, concept, number, condition)
 
 

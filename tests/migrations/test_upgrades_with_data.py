@@ -71,6 +71,24 @@ def without_third(rows: Rows) -> Rows:
     return {name: [without(row, tuple(new.get(name, ()))) for row in found] for name, found in rows.items()}
 
 
+def test_trials_that_were_there_before_were_not_chosen_by_answers(engine: Engine) -> None:
+    before = make_first_version(engine)
+    schema.upgrade(engine, "0003")
+    third = contents(engine)
+    schema.upgrade(engine, "0004")
+    after = contents(engine)
+    assert len(after["trial"]) == len(before["trial"]) > 0
+    assert {row["chosen_at"] for row in after["trial"]} == {None}
+    assert without_fourth(after) == third
+    schema.downgrade(engine, "0003")
+    assert contents(engine) == third
+
+
+def without_fourth(rows: Rows) -> Rows:
+    """Rows of the fourth version without what is new in it."""
+    return {**rows, "trial": [without(row, ("chosen_at",)) for row in rows["trial"]]}
+
+
 def without_new(rows: Rows) -> Rows:
     """Rows of the second version without all that is new in it."""
     for row in rows["session"]:
@@ -177,4 +195,5 @@ def test_an_upgrade_that_is_killed_has_changed_nothing_and_is_whole_the_next_tim
     assert ends == [-signal.SIGKILL] * max(5, len(ends))
     assert contents(engine) == before
     assert schema.upgrade(engine) == (FIRST, schema.newest())
-    assert without_new(without_third(contents(engine))) == without_links(before)
+    after = without_fourth(contents(engine))
+    assert without_new(without_third(after)) == without_links(before)

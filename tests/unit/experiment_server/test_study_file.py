@@ -46,8 +46,8 @@ def test_alternatives_are_all_concepts_unless_named(tmp_path: Path) -> None:
 CODES = "the three codes must differ, or an outcome cannot be told from another"
 TOP = (
     "format_version, name, title, language, concepts, places, seed, condition, response, trials, practice, "
-    "catch, presentation, calibration, comprehension, instructed, questionnaire, quality, exclusion, "
-    "governance, texts, completion_codes, session, manifest, lexicon"
+    "catch, adaptive, presentation, calibration, comprehension, instructed, questionnaire, quality, "
+    "exclusion, governance, texts, completion_codes, session, manifest, lexicon"
 )
 MISTAKES = [
     (
@@ -115,8 +115,8 @@ MISTAKES = [
     ),
     (
         'perturbation = "contrast"',
-        'perturbation = "fog"',
-        "condition[3]: perturbation must be one of clean, gaussian_noise, gaussian_blur, contrast, pixelate",
+        'perturbation = "qqq"',
+        "condition[3]: 'qqq' is not a perturbation; `stimuli list` names them all",
     ),
     ("severity = 0.2\n", "", "condition[3]: contrast needs a severity"),
     (
