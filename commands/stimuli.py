@@ -8,12 +8,15 @@ from pathlib import Path
 import click
 
 from commands.options import force_option, json_option, progress, quiet_option, say
+from commands.stimuli_attack import attack
+from commands.stimuli_dream import dream
 from commands.stimuli_ladder import ladder
 from commands.stimuli_list import list_command
 from commands.stimuli_merge import merge
 from commands.stimuli_norm import norm
 from commands.stimuli_preview import preview
-from stimuli.conditions import DEFAULT_CONDITIONS, load_conditions
+from stimuli.conditions import DEFAULT_CONDITIONS
+from stimuli.conditions_file import load_conditions
 
 
 @click.group()
@@ -122,3 +125,5 @@ stimuli.add_command(preview)
 stimuli.add_command(ladder)
 stimuli.add_command(norm)
 stimuli.add_command(merge)
+stimuli.add_command(attack)
+stimuli.add_command(dream)

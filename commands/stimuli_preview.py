@@ -10,14 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.options import force_option, json_option, progress, quiet_option, say
-from stimuli.conditions import (
-    DEFAULT_CONDITIONS,
-    LARGEST_SIZE,
-    SMALLEST_SIZE,
-    Condition,
-    ConditionsFile,
-    load_conditions,
-)
+from stimuli.conditions import DEFAULT_CONDITIONS, LARGEST_SIZE, SMALLEST_SIZE, Condition, ConditionsFile
+from stimuli.conditions_file import load_conditions
 from stimuli.errors import UserError
 from stimuli.files import refuse_to_overwrite, replacing
 from stimuli.perturbations import CLEAN, PERTURBATIONS, Perturbation

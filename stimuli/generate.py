@@ -7,7 +7,6 @@ order of work and the number of jobs change no byte. Finished pictures are noted
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import multiprocessing
@@ -18,40 +17,37 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import cache, partial
-from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
+from stimuli.build_folder import (
+    BUILD_NAME,
+    Pixels,
+    delete_stimuli,
+    versions,
+    write_image,
+    write_json,
+    write_masks,
+)
 from stimuli.conditions import Condition, ConditionsFile
 from stimuli.corruptions import apply
 from stimuli.errors import UserError
-from stimuli.files import make_folder, replacing, sha256_of_bytes, sha256_of_file, write_bytes
-from stimuli.manifest import CSV_NAME, FORMAT_VERSION, PARQUET_NAME, Stimulus, read_manifest, write_manifest
-from stimuli.masks import matched_mask
+from stimuli.files import make_folder, replacing, sha256_of_bytes, sha256_of_file
+from stimuli.manifest import CSV_NAME, FORMAT_VERSION, Stimulus, read_manifest, write_manifest
 from stimuli.matching import CannotMatchError, matched
 from stimuli.measures import Reference
-from stimuli.perturbations import PERTURBATIONS, Perturbation
+from stimuli.perturbations import CLEAN, PERTURBATIONS, Perturbation
 from stimuli.pictures import RECIPE, load_picture
-from stimuli.seeds import generator, mask_seed, stimulus_id, stimulus_seed
+from stimuli.seeds import generator, stimulus_id, stimulus_seed
 from stimuli.sources.folder import LeftOut, Source, scan
 
-MASKS = 16
-BUILD_NAME, PARTIAL_NAME = "build.json", ".partial.jsonl"
+PARTIAL_NAME = ".partial.jsonl"
 #: raised whenever the same inputs would give other pixels than before
 RECIPE_VERSION = 2
-#: zlib's effort; the pixels do not depend on it, time and file size do
-PNG_LEVEL = 4
-
-_IMAGE_NAMES = "images/" + 16 * "[0-9a-f]" + ".png"
-_MASK_NAMES = "masks/[0-9][0-9].png"
-
-Pixels = npt.NDArray[np.uint8]
 Watch = Callable[[Iterable["Outcome"], int], Iterable["Outcome"]]
 
 
@@ -162,10 +158,11 @@ def _finish(
         if ladder_gate:
             check_ladders(stimuli)
     except UserError:
-        _delete_build(out)
+        delete_stimuli(out, PARTIAL_NAME)
         raise
-    _write_masks(out, inputs["seed"], inputs["size"], stimuli)
-    _write_json(out / BUILD_NAME, {**inputs, "left_out": [asdict(row) for row in left_out]})
+    clean = [row for row in stimuli if row.perturbation == CLEAN]
+    write_masks(out, inputs["seed"], inputs["size"], clean)
+    write_json(out / BUILD_NAME, {**inputs, "left_out": [asdict(row) for row in left_out]})
     write_manifest(out, stimuli, force=True)
     (out / PARTIAL_NAME).unlink(missing_ok=True)
 
@@ -183,7 +180,7 @@ def _prepare(out: Path, inputs: dict[str, Any], force: bool) -> list[Outcome]:
     known = [outcome for outcome in _known(out) if _is_whole(out, outcome)]
     with replacing(out / PARTIAL_NAME, force=True) as path:
         path.write_text("".join(map(_line_of, known)), encoding="utf-8")
-    _write_json(out / BUILD_NAME, inputs)
+    write_json(out / BUILD_NAME, inputs)
     return known
 
 
@@ -203,16 +200,7 @@ def _clear(out: Path, force: bool) -> None:
         )
     if out.is_dir() and any(out.iterdir()) and _former_inputs(out) is None:
         raise UserError(f"{out} holds no build that --force may replace; name another folder or an empty one")
-    _delete_build(make_folder(out))
-
-
-def _delete_build(out: Path) -> None:
-    ours = [out / name for name in (CSV_NAME, PARQUET_NAME, PARTIAL_NAME, BUILD_NAME)]
-    for path in (*ours, *out.glob(_IMAGE_NAMES), *out.glob(_MASK_NAMES)):
-        path.unlink(missing_ok=True)
-    for folder in (out / "images", out / "masks"):
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+    delete_stimuli(make_folder(out), PARTIAL_NAME)
 
 
 def _known(out: Path) -> list[Outcome]:
@@ -375,44 +363,6 @@ def _parameters(conditions: ConditionsFile, condition: Condition, build_seed: in
     chosen = PERTURBATIONS[condition.perturbation].parameters(condition.severity)
     recipe = {**RECIPE, "size": conditions.size, "build_seed": build_seed, **_options(conditions)}
     return json.dumps({**recipe, **chosen}, sort_keys=True)
-
-
-@cache
-def versions() -> str:
-    """Versions of what makes the pixels, as JSON."""
-    names = ("interpscore", "numpy", "opencv-python-headless", "pillow", "scipy")
-    return json.dumps({name: metadata.version(name) for name in names})
-
-
-def write_image(path: Path, image: Pixels) -> str:
-    """Write a PNG, whole or not at all, and return its SHA-256.
-
-    RGB of shape (height, width, 3), or grey of shape (height, width); the folder is there.
-    """
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "PNG", compress_level=PNG_LEVEL)
-    try:
-        write_bytes(path, stream.getvalue())
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path} ({error.strerror}); make room or name another folder"
-        ) from error
-    return sha256_of_bytes(stream.getvalue())
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    with replacing(path, force=True) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _write_masks(out: Path, seed: int, size: int, stimuli: Sequence[Stimulus]) -> None:
-    """Write the backward masks, matched to the average clean stimulus; one channel, half the bytes."""
-    clean = [row for row in stimuli if row.perturbation == "clean"]
-    luminance = float(np.mean([row.mean_luminance for row in clean]))
-    contrast = float(np.mean([row.rms_contrast for row in clean]))
-    for number in range(MASKS):
-        mask = matched_mask(size, size, luminance, contrast, generator(mask_seed(number, seed)))
-        write_image(out / f"masks/{number:02d}.png", mask[:, :, 0])
 
 
 # The ladder gate

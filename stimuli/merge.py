@@ -7,10 +7,11 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from stimuli.build_folder import BUILD_NAME, write_json
 from stimuli.errors import UserError
 from stimuli.files import make_folder, sha256_of_bytes, sha256_of_file
-from stimuli.generate import BUILD_NAME, RECIPE_VERSION
 from stimuli.manifest import FORMAT_VERSION, Stimulus, read_manifest, write_manifest
 
 
@@ -63,7 +64,7 @@ def _fill(out: Path, builds: Sequence[Path], rows: Sequence[tuple[Path, Stimulus
     if (builds[0] / "masks").is_dir():
         shutil.copytree(builds[0] / "masks", out / "masks")
     write_manifest(out, [row for _, row in rows])
-    (out / BUILD_NAME).write_text(json.dumps(_record(builds), indent=2) + "\n", encoding="utf-8")
+    write_json(out / BUILD_NAME, _record(builds))
 
 
 def _place(image: Path, copy: Path, sha256: str) -> None:
@@ -76,13 +77,12 @@ def _place(image: Path, copy: Path, sha256: str) -> None:
         shutil.copyfile(image, copy)
 
 
-def _record(builds: Sequence[Path]) -> dict[str, object]:
+def _record(builds: Sequence[Path]) -> dict[str, Any]:
     """What the merged folder was made of: each build's own record, without its name."""
     records = [_build_record(build) for build in builds]
     whole = sha256_of_bytes(json.dumps(records, sort_keys=True).encode())
     return {
         "format_version": FORMAT_VERSION,
-        "recipe_version": RECIPE_VERSION,
         "merged": records,
         "inputs_sha256": whole,
     }

@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from stimuli.build_folder import PNG_LEVEL
 from stimuli.conditions import DEFAULT_CONDITIONS
-from stimuli.generate import PNG_LEVEL, build
+from stimuli.generate import build
 from stimuli.manifest import read_manifest
 from stimuli.pictures import load_picture
 from tests.benchmarks.numbers_table import Numbers

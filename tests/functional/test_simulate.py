@@ -22,7 +22,8 @@ from commands.simulate import simulate
 from commands.study import study
 from experiment_server.design.observer import Observer, Population
 from experiment_server.simulate.participant import prolific_identity
-from stimuli.conditions import Condition, load_conditions
+from stimuli.conditions import Condition
+from stimuli.conditions_file import load_conditions
 from stimuli.generate import build
 
 ROOT = Path(__file__).parents[2]

@@ -19,7 +19,8 @@ from PIL import Image
 
 from commands.stimuli import stimuli as command
 from manage import cli
-from stimuli.conditions import Condition, ConditionsFile, load_conditions
+from stimuli.conditions import Condition, ConditionsFile
+from stimuli.conditions_file import load_conditions
 from stimuli.corruptions import apply
 from stimuli.errors import UserError
 from stimuli.files import sha256_of_file

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from commands.stimuli import stimuli as command
-from stimuli.conditions import load_conditions
+from stimuli.conditions_file import load_conditions
 from stimuli.errors import UserError
 from stimuli.generate import build
 from stimuli.perturbations import PERTURBATIONS

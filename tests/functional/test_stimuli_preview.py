@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from commands.stimuli import stimuli as command
-from stimuli.conditions import load_conditions
+from stimuli.conditions_file import load_conditions
 from stimuli.errors import UserError
 from stimuli.generate import build
 from stimuli.perturbations import PERTURBATIONS

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from stimuli.conditions import DEFAULT_CONDITIONS, Condition, Matching, concept_name, load_conditions
+from stimuli.conditions import DEFAULT_CONDITIONS, Condition, Matching, concept_name
+from stimuli.conditions_file import load_conditions
 from stimuli.errors import UserError
 
 ROOT = Path(__file__).parents[3]

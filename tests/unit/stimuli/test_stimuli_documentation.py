@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stimuli.conditions import FILE_KEYS
+from stimuli.conditions_file import FILE_KEYS
 from stimuli.manifest import COLUMNS
 from stimuli.sources.artwork import HANDS
 

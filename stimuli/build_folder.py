@@ -1,0 +1,87 @@
+"""What every folder of stimuli has in common: its files' names, how they are written, what made them."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from stimuli.errors import UserError
+from stimuli.files import make_folder, replacing, sha256_of_bytes, write_bytes
+from stimuli.manifest import CSV_NAME, PARQUET_NAME, Stimulus
+from stimuli.masks import matched_mask
+from stimuli.seeds import generator, mask_seed
+
+BUILD_NAME = "build.json"
+#: backward masks in a folder
+MASKS = 16
+#: zlib's effort; the pixels do not depend on it, time and file size do
+PNG_LEVEL = 4
+#: patterns of what a folder of stimuli may hold, and --force may therefore delete
+OURS = (
+    CSV_NAME,
+    PARQUET_NAME,
+    BUILD_NAME,
+    "images/" + 16 * "[0-9a-f]" + ".png",
+    "masks/[0-9][0-9].png",
+)
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def delete_stimuli(folder: Path, *others: str) -> None:
+    """Delete what a build put into a folder, and files of other names that are given; nothing else."""
+    for pattern in (*OURS, *others):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+    for inner in (folder / "images", folder / "masks"):
+        if inner.is_dir() and not any(inner.iterdir()):
+            inner.rmdir()
+
+
+def write_image(path: Path, image: Pixels) -> str:
+    """Write a PNG, whole or not at all, and return its SHA-256.
+
+    RGB of shape (height, width, 3), or grey of shape (height, width); the folder is there. Raises UserError
+    if it cannot be written.
+    """
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "PNG", compress_level=PNG_LEVEL)
+    try:
+        write_bytes(path, stream.getvalue())
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path} ({error.strerror}); make room or name another folder"
+        ) from error
+    return sha256_of_bytes(stream.getvalue())
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write a JSON file, whole or not at all, over one that is there."""
+    with replacing(path, force=True) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+@cache
+def versions(*more: str) -> str:
+    """Versions of the libraries that make the pixels, and of others that are named, as a JSON object."""
+    names = ("interpscore", "numpy", "opencv-python-headless", "pillow", "scipy", *more)
+    return json.dumps({name: metadata.version(name) for name in names})
+
+
+def write_masks(out: Path, seed: int, size: int, covered: Sequence[Stimulus]) -> None:
+    """Write the backward masks, matched to the average of some stimuli; one channel, half the bytes."""
+    luminance = float(np.mean([row.mean_luminance for row in covered]))
+    contrast = float(np.mean([row.rms_contrast for row in covered]))
+    folder = make_folder(out / "masks")
+    for number in range(MASKS):
+        mask = matched_mask(size, size, luminance, contrast, generator(mask_seed(number, seed)))
+        write_image(folder / f"{number:02d}.png", mask[:, :, 0])
