@@ -25,16 +25,35 @@ BUILD_NAME = "build.json"
 MASKS = 16
 #: zlib's effort; the pixels do not depend on it, time and file size do
 PNG_LEVEL = 4
+#: pattern of an image's name
+IMAGE_NAME = 16 * "[0-9a-f]" + ".png"
 #: patterns of what a folder of stimuli may hold, and --force may therefore delete
 OURS = (
     CSV_NAME,
     PARQUET_NAME,
     BUILD_NAME,
-    "images/" + 16 * "[0-9a-f]" + ".png",
+    f"images/{IMAGE_NAME}",
     "masks/[0-9][0-9].png",
 )
 
 Pixels = npt.NDArray[np.uint8]
+
+
+def record_of(folder: Path) -> dict[str, Any]:
+    """What a folder says that it was made of; empty where it says nothing that can be read."""
+    try:
+        record = json.loads((folder / BUILD_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def refuse_to_replace(folder: Path, kind: str) -> None:
+    """Raise UserError for a folder with something in it that no build of this kind made."""
+    if folder.is_dir() and any(folder.iterdir()) and record_of(folder).get("kind") != kind:
+        raise UserError(
+            f"{folder} holds no {kind} that --force may replace; name another folder or an empty one"
+        )
 
 
 def delete_stimuli(folder: Path, *others: str) -> None:

@@ -15,7 +15,7 @@ from stimuli.perturbations import CLEAN, PERTURBATIONS, unknown
 SMALLEST_SIZE, LARGEST_SIZE = 32, 2048
 DEFAULT_SIZE = 288
 #: of the visual angle of a stimulus's side, in degrees
-LARGEST_ANGLE = 120
+SMALLEST_ANGLE, LARGEST_ANGLE = 0.1, 120.0
 
 
 @dataclass(frozen=True, order=True)
@@ -33,7 +33,7 @@ class Condition:
         known = PERTURBATIONS.get(self.perturbation)
         if known is None:
             raise UserError(unknown(self.perturbation))
-        object.__setattr__(self, "severity", float(self.severity))
+        object.__setattr__(self, "severity", float(self.severity) + 0.0)
         known.refuse(self.severity)
         if float(f"{self.severity:g}") != self.severity:
             raise UserError(

@@ -10,6 +10,7 @@ from stimuli.conditions import (
     DEFAULT_SIZE,
     LARGEST_ANGLE,
     LARGEST_SIZE,
+    SMALLEST_ANGLE,
     SMALLEST_SIZE,
     Condition,
     ConditionsFile,
@@ -20,6 +21,8 @@ from stimuli.errors import UserError
 from stimuli.perturbations import CLEAN, PERTURBATIONS
 from stimuli.visual_angle import pixels
 
+#: no severity is larger; whole numbers without end can be written in TOML
+LARGEST_NUMBER = 1e12
 #: what a conditions file may say at its top
 FILE_KEYS = ("size", "degrees", "clean_only", "linear_light", "legacy", "ladder_gate", "match", "condition")
 
@@ -93,10 +96,10 @@ def _degrees(path: Path, table: dict[str, Any]) -> float | None:
     angle = table.get("degrees")
     if angle is None:
         return None
-    if type(angle) not in {int, float} or not 0 < angle < LARGEST_ANGLE:
+    if not _is_number(angle) or not SMALLEST_ANGLE <= angle <= LARGEST_ANGLE:
         raise UserError(
-            f"{path}: degrees is {angle!r}; give the visual angle of a stimulus's side, "
-            f"more than 0 and less than {LARGEST_ANGLE}"
+            f"{path}: degrees is {_short(angle)}; give the visual angle of a stimulus's side, "
+            f"{SMALLEST_ANGLE:g} to {LARGEST_ANGLE:g}"
         )
     return float(angle)
 
@@ -179,8 +182,8 @@ def _conditions(
     key = "severity_degrees" if "severity_degrees" in row else "severity"
     severities = row.get(key, 0.0 if name == CLEAN else None)
     values: list[Any] = severities if isinstance(severities, list) else [severities]
-    if not values or any(type(value) not in {int, float} for value in values):
-        raise UserError(f"{path}: {where}.{key} is {severities!r}; give a number or a list of numbers")
+    if not values or not all(_is_number(value) for value in values):
+        raise UserError(f"{path}: {where}.{key} is {_short(severities)}; give a number or a list of numbers")
     if key == "severity_degrees":
         values = _in_pixels(path, where, row, values, size, angle)
     try:
@@ -203,7 +206,22 @@ def _in_pixels(
         )
     if known is not None and known.unit != "px":
         raise UserError(f"{path}: {where}: severities of {known.name} are not in px; give severity")
+    for value in values:
+        if not 0 <= value <= angle:
+            raise UserError(
+                f"{path}: {where}.severity_degrees is {value:g}; "
+                f"give angles from 0 to that of the stimulus's side, {angle:g}"
+            )
     return [float(f"{pixels(value, size, angle):.6g}") for value in values]
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in {int, float} and abs(value) <= LARGEST_NUMBER
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _with_clean_first(path: Path, given: list[Condition]) -> tuple[Condition, ...]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +29,8 @@ from stimuli.build_folder import (
     BUILD_NAME,
     Pixels,
     delete_stimuli,
+    record_of,
+    refuse_to_replace,
     versions,
     write_image,
     write_json,
@@ -46,8 +49,10 @@ from stimuli.seeds import generator, stimulus_id, stimulus_seed
 from stimuli.sources.folder import LeftOut, Source, scan
 
 PARTIAL_NAME = ".partial.jsonl"
+#: what ``build.json`` calls a folder that is made here
+KIND = "build"
 #: raised whenever the same inputs would give other pixels than before
-RECIPE_VERSION = 2
+RECIPE_VERSION = 3
 Watch = Callable[[Iterable["Outcome"], int], Iterable["Outcome"]]
 
 
@@ -103,8 +108,10 @@ def build(
     """
     _refuse_overlap(source, out)
     sources, misplaced = scan(source)
+    _refuse_unknown_concepts(source, sources, conditions)
+    _refuse_unreadable(source, sources, conditions.size)
     inputs = _inputs(sources, conditions, seed)
-    outcomes = {outcome.source: outcome for outcome in _prepare(out, inputs, force)}
+    outcomes = {outcome.source: outcome for outcome in _prepare(out, inputs, force, sources)}
     todo = [row for row in sources if row.path not in outcomes]
     results = _noted(out, _render_all(Job(source, out, conditions, seed), todo, jobs))
     outcomes |= {outcome.source: outcome for outcome in (watch(results, len(todo)) if watch else results)}
@@ -120,15 +127,42 @@ def _refuse_overlap(source: Path, out: Path) -> None:
         raise UserError(f"the output {out} lies inside the folder of pictures {source}; name another one")
 
 
+def _refuse_unknown_concepts(folder: Path, sources: Sequence[Source], conditions: ConditionsFile) -> None:
+    present = {source.concept for source in sources}
+    for concept in conditions.clean_only:
+        if concept not in present:
+            near = get_close_matches(concept, present, n=1)
+            raise UserError(
+                f"clean_only names {concept!r}, of which {folder} has no picture; "
+                + (f"is {near[0]!r} meant?" if near else "correct the name, or leave it out")
+            )
+
+
+def _refuse_unreadable(folder: Path, sources: Sequence[Source], size: int) -> None:
+    """Stop before anything is replaced if not one picture can be read."""
+    reasons = []
+    for source in sources:
+        try:
+            load_picture(folder / source.path, size, source.path)
+        except UserError as error:
+            reasons.append(str(error))
+        else:
+            return
+    raise UserError(f"no picture could be used, the first because {reasons[0]}")
+
+
 def _inputs(sources: Sequence[Source], conditions: ConditionsFile, seed: int) -> dict[str, Any]:
     inputs: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "recipe_version": RECIPE_VERSION,
+        "kind": KIND,
+        "versions": versions(),
         "seed": seed,
         "size": conditions.size,
         "conditions": [condition.key for condition in conditions.conditions],
         "clean_only": list(conditions.clean_only),
         **_options(conditions),
+        **({} if conditions.ladder_gate else {"ladder_gate": False}),
         "sources_sha256": sha256_of_bytes(json.dumps([asdict(row) for row in sources]).encode()),
     }
     return {**inputs, "inputs_sha256": sha256_of_bytes(json.dumps(inputs, sort_keys=True).encode())}
@@ -154,7 +188,7 @@ def _finish(
 ) -> None:
     try:
         if not stimuli:
-            raise UserError(f"no picture could be read, the first because {left_out[0].reason}")
+            raise UserError(f"no picture could be used, the first because {left_out[0].reason}")
         if ladder_gate:
             check_ladders(stimuli)
     except UserError:
@@ -170,36 +204,32 @@ def _finish(
 # Resuming
 
 
-def _prepare(out: Path, inputs: dict[str, Any], force: bool) -> list[Outcome]:
+def _prepare(out: Path, inputs: dict[str, Any], force: bool, sources: Sequence[Source]) -> list[Outcome]:
     """Make ``out`` ready; return what an earlier build of the same inputs has finished."""
-    if force or _former_inputs(out) != inputs["inputs_sha256"]:
+    if force or record_of(out).get("inputs_sha256") != inputs["inputs_sha256"]:
         _clear(out, force)
     for name in ("images", "masks"):
         for leftover in make_folder(out / name).glob(".*.png"):
             leftover.unlink()
-    known = [outcome for outcome in _known(out) if _is_whole(out, outcome)]
+    present = {source.path: source for source in sources}
+    known = [
+        outcome
+        for outcome in _known(out)
+        if _is_of(present.get(outcome.source), outcome) and _is_whole(out, outcome)
+    ]
     with replacing(out / PARTIAL_NAME, force=True) as path:
         path.write_text("".join(map(_line_of, known)), encoding="utf-8")
     write_json(out / BUILD_NAME, inputs)
     return known
 
 
-def _former_inputs(out: Path) -> str | None:
-    try:
-        former = json.loads((out / BUILD_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return former.get("inputs_sha256") if isinstance(former, dict) else None
-
-
 def _clear(out: Path, force: bool) -> None:
     if out.is_dir() and any(out.iterdir()) and not force:
         raise UserError(
-            f"{out} holds something other than a build of these pictures, conditions and seed; "
+            f"{out} holds something other than a build of these pictures, conditions, seed and versions; "
             "name another folder, or add --force to replace a former build in it"
         )
-    if out.is_dir() and any(out.iterdir()) and _former_inputs(out) is None:
-        raise UserError(f"{out} holds no build that --force may replace; name another folder or an empty one")
+    refuse_to_replace(out, KIND)
     delete_stimuli(make_folder(out), PARTIAL_NAME)
 
 
@@ -235,6 +265,15 @@ def _outcome_of(line: str) -> Outcome | None:
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
+
+
+def _is_of(source: Source | None, outcome: Outcome) -> bool:
+    """Whether rows say of their picture what is true of it now."""
+    return source is not None and all(
+        (row.source_sha256, row.concept, row.cluster, row.licence, row.credit, row.credit_url)
+        == (source.sha256, source.concept, source.cluster, source.licence, source.credit, source.credit_url)
+        for row in outcome.stimuli
+    )
 
 
 def _is_whole(out: Path, outcome: Outcome) -> bool:
@@ -387,7 +426,13 @@ def check_ladders(stimuli: Sequence[Stimulus]) -> None:
 def _check_ladder(family: Perturbation, apart: dict[float, float]) -> None:
     if not family.direction:
         return
-    for milder, stronger in pairwise(sorted(apart, key=lambda severity: family.direction * severity)):
+    ladder = sorted(apart, key=lambda severity: family.direction * severity)
+    if not apart[ladder[0]]:
+        raise UserError(
+            f"{family.name}-{ladder[0]:g} changes no picture; leave it out of the conditions, "
+            "or write ladder_gate = false there"
+        )
+    for milder, stronger in pairwise(ladder):
         if apart[stronger] <= apart[milder]:
             raise UserError(
                 f"{family.name}-{stronger:g} is on average no further from clean ({apart[stronger]:.4f}) "

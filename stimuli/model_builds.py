@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from stimuli.build_folder import BUILD_NAME, Pixels, delete_stimuli, versions, write_image, write_json
+from stimuli.build_folder import (
+    BUILD_NAME,
+    Pixels,
+    delete_stimuli,
+    refuse_to_replace,
+    versions,
+    write_image,
+    write_json,
+)
 from stimuli.errors import UserError
 from stimuli.files import make_folder, sha256_of_bytes, sha256_of_file
 from stimuli.manifest import FORMAT_VERSION, Stimulus, write_manifest
@@ -62,11 +70,9 @@ def start_folder(out: Path, inputs: dict[str, Any], force: bool) -> None:
 
     Raises UserError if it holds anything and not ``force``, or, with ``force``, no build of ours.
     """
-    filled = out.is_dir() and any(out.iterdir())
-    if filled and not force:
+    if out.is_dir() and any(out.iterdir()) and not force:
         raise UserError(f"{out} is not empty; name another folder, or add --force to replace a build in it")
-    if filled and not (out / BUILD_NAME).is_file():
-        raise UserError(f"{out} holds no build that --force may replace; name another folder or an empty one")
+    refuse_to_replace(out, inputs["kind"])
     delete_stimuli(out, *SHEETS)
     make_folder(out / "images")
     write_json(out / BUILD_NAME, inputs)

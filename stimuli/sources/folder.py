@@ -7,6 +7,7 @@ The folder's name is the concept (underscores are spaces). ``sources.csv``, if t
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,8 @@ def scan(folder: Path) -> tuple[list[Source], list[LeftOut]]:
     table = _read_table(folder, {path.as_posix() for path in pictures})
     sources = [_source(folder, path, table.get(path.as_posix(), {})) for path in pictures]
     _refuse_twins(sources)
-    return sources, [LeftOut(path.as_posix(), reason) for path, reason in objections.items() if reason]
+    reasons = {printable(path.as_posix()): reason for path, reason in objections.items() if reason}
+    return sources, [LeftOut(path, reason) for path, reason in reasons.items()]
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -85,22 +87,31 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _objection(folder: Path, path: Path) -> str:
-    if not (folder / path).resolve().is_relative_to(folder.resolve()):
-        return f"{path.as_posix()} is a link that leads out of the folder; put the picture itself there"
+    name = path.as_posix()
+    if not name.isprintable():
+        return f"{printable(name)} has characters in its name that cannot be printed; rename it"
     if not (folder / path).is_file():
-        return f"{path.as_posix()} is a link to no file; put the picture itself there"
+        return f"{name} is a link that leads to no file; put the picture itself there"
+    if not (folder / path).resolve().is_relative_to(folder.resolve()):
+        return f"{name} is a link that leads out of the folder; put the picture itself there"
+    if not os.access(folder / path, os.R_OK):
+        return f"{name} may not be read; change its permissions"
     if len(path.parts) != 2:
-        return f"{path.as_posix()} is not in a concept's folder; move it to concept/{path.name}"
+        return f"{name} is not in a concept's folder; move it to concept/{path.name}"
+    if not concept_name(path.parts[0]):
+        return f"{name} lies in a folder whose name is no concept; rename the folder"
     if path.suffix.lower() not in SUFFIXES:
-        return f"{path.as_posix()} is not a picture; give a file in {', '.join(SUFFIXES)}"
+        return f"{name} is not a picture; give a file in {', '.join(SUFFIXES)}"
     return ""
 
 
+def printable(name: str) -> str:
+    """A file's name with a question mark for each character that cannot be printed."""
+    return "".join(character if character.isprintable() else "?" for character in name)
+
+
 def _source(folder: Path, path: Path, row: dict[str, str]) -> Source:
-    try:
-        sha256 = sha256_of_file(folder / path)
-    except OSError as error:
-        raise UserError(f"cannot read {folder / path} ({error.strerror}); check its permissions") from error
+    sha256 = sha256_of_file(folder / path)
     return Source(
         path.as_posix(),
         sha256,
@@ -128,7 +139,7 @@ def _read_table(folder: Path, pictures: set[str]) -> dict[str, dict[str, str]]:
         return {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, restval="")
+            reader = csv.DictReader(stream, restval="", strict=True)
             _check_columns(path, reader.fieldnames or ())
             rows = list(enumerate(reader, start=2))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -136,12 +147,15 @@ def _read_table(folder: Path, pictures: set[str]) -> dict[str, dict[str, str]]:
     table: dict[str, dict[str, str]] = {}
     for number, row in rows:
         _check_row(path, number, row, pictures, table)
-        table[row["path"]] = {name: row.get(name, "").strip() for name in TABLE_COLUMNS}
+        table[row["path"]] = {name: " ".join(row.get(name, "").split()) for name in TABLE_COLUMNS}
     return table
 
 
 def _check_columns(path: Path, columns: Sequence[str]) -> None:
     unknown = [name for name in columns if name not in TABLE_COLUMNS]
+    twice = [name for name in columns if columns.count(name) > 1]
+    if twice:
+        raise UserError(f"{path} has the column {twice[0]} twice; remove one of them")
     if "path" not in columns or unknown:
         wrong = f"has the unknown column {unknown[0]}" if unknown else "lacks the column path"
         raise UserError(f"{path} {wrong}; its columns are {', '.join(TABLE_COLUMNS)}")

@@ -175,7 +175,7 @@ def test_attacks_that_cannot_be_made_are_refused(build: Path, tmp_path: Path) ->
         f"{tmp_path} is not empty; name another folder, or add --force to replace a build in it"
     )
     assert error_of(attack, build, "--out", tmp_path, "--epsilon", 2, "--force") == (
-        f"{tmp_path} holds no build that --force may replace; name another folder or an empty one"
+        f"{tmp_path} holds no attack that --force may replace; name another folder or an empty one"
     )
     out = tmp_path / "out"
     assert error_of(attack, build, "--out", out, "--epsilon", 2, "--target", "cat") == (

@@ -23,8 +23,8 @@ from stimuli.conditions import Condition, ConditionsFile
 from stimuli.conditions_file import load_conditions
 from stimuli.corruptions import apply
 from stimuli.errors import UserError
-from stimuli.files import sha256_of_file
-from stimuli.generate import Build, build
+from stimuli.files import sha256_of_bytes, sha256_of_file
+from stimuli.generate import RECIPE_VERSION, Build, build
 from stimuli.manifest import COLUMNS, read_manifest
 from stimuli.measures import mean_luminance, rms_contrast
 from stimuli.perturbations import PERTURBATIONS
@@ -252,7 +252,7 @@ def test_other_inputs_are_refused_without_force(pictures: Path, conditions: Path
     with pytest.raises(UserError) as error:
         build_them(pictures, out, conditions)
     assert str(error.value) == (
-        f"{out} holds something other than a build of these pictures, conditions and seed; "
+        f"{out} holds something other than a build of these pictures, conditions, seed and versions; "
         "name another folder, or add --force to replace a former build in it"
     )
     assert contents(out) == before
@@ -320,12 +320,57 @@ def test_a_folder_without_one_readable_picture(tmp_path: Path, conditions: Path)
     (pictures / "cat").mkdir(parents=True)
     (pictures / "cat" / "cat.png").write_text("not a picture", encoding="utf-8")
     with pytest.raises(UserError) as error:
-        build_them(pictures, out, conditions)
+        build(pictures, out, ConditionsFile(96))
     assert str(error.value) == (
-        "no picture could be read, the first because "
+        "no picture could be used, the first because "
         "cat/cat.png is not a PNG, JPEG or WebP picture; replace or remove it"
     )
-    assert contents(out) == {}
+    assert not out.exists()
+
+
+def test_a_former_build_stays_if_no_picture_can_be_read(
+    pictures: Path, conditions: Path, tmp_path: Path
+) -> None:
+    build_them(pictures, tmp_path / "out", conditions)
+    before = contents(tmp_path / "out")
+    for picture in pictures.rglob("*.*"):
+        picture.write_text(f"not a picture: {picture.name}", encoding="utf-8")
+    with pytest.raises(UserError, match="no picture could be used"):
+        build_them(pictures, tmp_path / "out", conditions, force=True)
+    assert contents(tmp_path / "out") == before
+
+
+def test_a_concept_that_is_not_there_cannot_be_kept_clean(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        build(pictures, tmp_path / "out", ConditionsFile(96, ("coin",)))
+    assert str(error.value) == (
+        f"clean_only names 'coin', of which {pictures} has no picture; is 'coins' meant?"
+    )
+
+
+def test_rows_that_are_no_longer_true_are_made_again(
+    pictures: Path, conditions: Path, tmp_path: Path
+) -> None:
+    build_them(pictures, tmp_path / "out", conditions)
+    before = contents(tmp_path / "out")
+    manifest = tmp_path / "out" / "manifest.csv"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace(",cat,", ",dog,"), encoding="utf-8")
+    assert build_them(pictures, tmp_path / "out", conditions).rendered == 1
+    assert contents(tmp_path / "out") == before
+
+
+def test_pixels_change_only_with_the_recipes_version(pictures: Path, tmp_path: Path) -> None:
+    """Where this fails though nothing was to change, it was changed; else raise RECIPE_VERSION."""
+    assert RECIPE_VERSION == 3
+    ladder = (Condition("clean"), Condition("gaussian_noise", 0.18), Condition("pixelate", 0.25))
+    build(pictures, tmp_path / "out", ConditionsFile(64, (), ladder), seed=4)
+    rows = [row for row in read_manifest(tmp_path / "out") if row.concept == "astronaut"]
+    pixels = [load_picture(tmp_path / "out" / row.image, 64) for row in rows]
+    assert [sha256_of_bytes(image.tobytes())[:12] for image in pixels] == [
+        "c9987b063be4",
+        "0d5b479bd6b8",
+        "4d2a35b679b1",
+    ]
 
 
 def test_a_ladder_that_does_not_climb_is_refused(pictures: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from importlib.resources import files
 from pathlib import Path
 
@@ -94,6 +95,18 @@ def test_the_ladder_gate_can_be_opened(pictures: Path, tmp_path: Path) -> None:
     ladder = (CLEAN, Condition("pixelate", 0.1), Condition("pixelate", 0.1001))
     done = made(pictures, tmp_path / "out", ConditionsFile(96, (), ladder, ladder_gate=False))
     assert len(done.stimuli) == 6
+    with pytest.raises(UserError, match="holds something other than a build of these pictures"):
+        made(pictures, tmp_path / "out", ConditionsFile(96, (), ladder))
+    assert len(read_manifest(tmp_path / "out")) == 6
+
+
+def test_a_severity_that_changes_nothing_is_refused(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        made(pictures, tmp_path / "out", ConditionsFile(96, (), (CLEAN, Condition("gaussian_blur", 0))))
+    assert str(error.value) == (
+        "gaussian_blur-0 changes no picture; "
+        "leave it out of the conditions, or write ladder_gate = false there"
+    )
 
 
 def test_options_are_inputs(pictures: Path, tmp_path: Path) -> None:
@@ -145,6 +158,56 @@ def test_builds_that_do_not_fit_are_refused(
         merge([one, two], tmp_path / "all")
     assert message.format(one=one, two=two) in str(error.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "pictures", "two"]
+
+
+def test_one_condition_made_in_two_ways_is_not_merged(pictures: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    made(pictures, one, ConditionsFile(96, (), (CLEAN, BLUR)))
+    (pictures / "coffee" / "coffee.png").rename(tmp_path / "coffee.png")
+    (pictures / "cat" / "chelsea.png").unlink()
+    (pictures / "mug").mkdir()
+    (tmp_path / "coffee.png").rename(pictures / "mug" / "coffee.png")
+    made(pictures, two, ConditionsFile(96, (), (CLEAN, NOISE)))
+    with pytest.raises(UserError) as error:
+        merge([one, two], tmp_path / "all")
+    source = read_manifest(two)[0].source
+    assert str(error.value) == (
+        f"source {source} is a picture of mug in {two} and a picture of coffee in {one}; "
+        "build both in one way"
+    )
+    picture = pictures / "mug" / "coffee.png"
+    with Image.open(picture) as image:
+        image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(picture)
+    made(pictures, tmp_path / "three", ConditionsFile(96, (), (CLEAN, BLUR), linear_light=True))
+    with pytest.raises(UserError) as error:
+        merge([one, tmp_path / "three"], tmp_path / "all")
+    assert "condition clean is made with crop centre square, matte 128, resample bicubic" in str(error.value)
+
+
+def test_merged_images_are_copies_and_masks_come_from_where_they_are(pictures: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    done = made(pictures, one, ConditionsFile(96, (), (CLEAN, NOISE)))
+    made(pictures, two, ConditionsFile(96, (), (CLEAN, BLUR)))
+    shutil.rmtree(one / "masks")
+    merge([one, two], tmp_path / "all")
+    assert len(list((tmp_path / "all" / "masks").iterdir())) == 16
+    (tmp_path / "all" / done.stimuli[0].image).write_bytes(b"")
+    assert sha256_of_file(one / done.stimuli[0].image) == done.stimuli[0].image_sha256
+    with pytest.raises(UserError) as error:
+        build(pictures, tmp_path / "all", ConditionsFile(96, (), (CLEAN, NOISE)), force=True)
+    assert str(error.value) == (
+        f"{tmp_path / 'all'} holds no build that --force may replace; name another folder or an empty one"
+    )
+
+
+def test_an_image_outside_its_folder_is_not_merged(pictures: Path, tmp_path: Path) -> None:
+    made(pictures, tmp_path / "one", ConditionsFile(96, (), (CLEAN, NOISE)))
+    manifest = tmp_path / "one" / "manifest.csv"
+    manifest.write_text(
+        manifest.read_text(encoding="utf-8").replace(",images/", ",images/../"), encoding="utf-8"
+    )
+    with pytest.raises(UserError, match="has a name that no build gives"):
+        merge([tmp_path / "one"], tmp_path / "all")
 
 
 def test_an_altered_image_is_not_merged(pictures: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def test_a_key_reads_back(condition: Condition) -> None:
 
 def test_keys() -> None:
     assert Condition("clean").key == "clean"
+    assert Condition("gaussian_blur", -0.0).key == "gaussian_blur-0"
     assert Condition("gaussian_noise", 0.18).key == "gaussian_noise-0.18"
     assert Condition("gaussian_blur", 3).key == "gaussian_blur-3"
     assert Condition.parse("gaussian_noise-1e-05").severity == 1e-5
@@ -156,9 +157,26 @@ def test_an_empty_file_asks_for_clean_only(tmp_path: Path) -> None:
         ),
         (
             "degrees = 0",
-            "degrees is 0; give the visual angle of a stimulus's side, more than 0 and less than 120",
+            "degrees is 0; give the visual angle of a stimulus's side, 0.1 to 120",
         ),
+        ("degrees = nan", "degrees is nan; give the visual angle of a stimulus's side, 0.1 to 120"),
         ("legacy = 1", "legacy is 1; write true or false"),
+        (
+            f"[[condition]]\nperturbation = 'contrast'\nseverity = 1{400 * '0'}",
+            f"condition 1.severity is 1{56 * '0'}...; give a number or a list of numbers",
+        ),
+        (
+            "[[condition]]\nperturbation = 'contrast'\nseverity = nan",
+            "condition 1.severity is nan; give a number or a list of numbers",
+        ),
+        (
+            "degrees = 8\n[[condition]]\nperturbation = 'gaussian_blur'\nseverity_degrees = 361",
+            "condition 1.severity_degrees is 361; give angles from 0 to that of the stimulus's side, 8",
+        ),
+        (
+            "degrees = 8\n[[condition]]\nperturbation = 'gaussian_blur'\nseverity_degrees = inf",
+            "condition 1.severity_degrees is inf; give a number or a list of numbers",
+        ),
         ("match = 0.5", "match is 0.5; write it as a table, [match]"),
         ("[match]\nstage = 'source'", "match says nothing to match; give luminance, contrast, or both"),
         ("[match]\nmean = 0.5", "unknown key match.mean; allowed are luminance, contrast, stage"),

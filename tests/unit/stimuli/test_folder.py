@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -61,11 +62,32 @@ def test_links_out_of_the_folder_and_to_nothing_are_left_out(tmp_path: Path) -> 
     sources, left_out = scan(pictures)
     assert [source.path for source in sources] == ["dog/a.png"]
     assert [row.reason for row in left_out] == [
-        "cat is a link that leads out of the folder; put the picture itself there",
+        "cat is a link that leads to no file; put the picture itself there",
         "dog/b.png is a link that leads out of the folder; put the picture itself there",
-        "dog/gone.png is a link to no file; put the picture itself there",
-        "dog/same.png is a link to no file; put the picture itself there",
+        "dog/gone.png is a link that leads to no file; put the picture itself there",
+        "dog/same.png is a link that leads to no file; put the picture itself there",
     ]
+
+
+def test_files_that_cannot_be_told_of_or_read_are_left_out(tmp_path: Path) -> None:
+    put(tmp_path, "dog/a.png", "_/b.png", "dog/two\nlines.png")
+    (tmp_path / "dog" / "loop.png").symlink_to(tmp_path / "dog" / "loop.png")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/dog/\xff.png")).write_bytes(b"odd")
+    sources, left_out = scan(tmp_path)
+    assert [source.path for source in sources] == ["dog/a.png"]
+    assert {row.reason for row in left_out} == {
+        "_/b.png lies in a folder whose name is no concept; rename the folder",
+        "dog/loop.png is a link that leads to no file; put the picture itself there",
+        "dog/two?lines.png has characters in its name that cannot be printed; rename it",
+        "dog/?.png has characters in its name that cannot be printed; rename it",
+    }
+
+
+def test_white_space_in_the_table_is_one_blank(tmp_path: Path) -> None:
+    put(tmp_path, "dog/a.png")
+    table(tmp_path, 'path,credit\ndog/a.png,"Zoë\r of\n here "\n')
+    sources, _ = scan(tmp_path)
+    assert sources[0].credit == "Zoë of here"
 
 
 def test_no_folder_and_no_picture(tmp_path: Path) -> None:
