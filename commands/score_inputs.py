@@ -19,7 +19,7 @@ from scoring.trial_cells import Gathered, Levels, cells_of_stimuli, cells_of_tri
 from scoring.trial_table import EXPERIMENT, activation_column, channels, read_trials
 from stimuli.errors import UserError
 from stimuli.manifest import Stimulus
-from stimuli.perturbations import CLEAN
+from stimuli.perturbations import CLEAN, DREAMS
 
 if TYPE_CHECKING:
     from scoring.activations.model import LoadedModel
@@ -76,9 +76,15 @@ def trials_of_file(data: Path, pairs: Sequence[Pair] | None, options: dict[str, 
         )
     check_pairs(frame, pairs, str(data))
     units = there if wanted is None else tuple(dict.fromkeys(wanted))
-    dreams = PUBLISHED_DREAMS if frame.attrs["form"] == "published" else ()
+    dreams = PUBLISHED_DREAMS if frame.attrs["form"] == "published" else _dream_levels(frame)
     notes = (*frame.attrs["notes"], *_exclusions(frame))
     return Trials(frame, str(data), units, dreams=dreams, notes=notes)
+
+
+def _dream_levels(frame: pd.DataFrame) -> tuple[int, ...]:
+    """Levels of a table of our own form that show dreams, by the name of the perturbation."""
+    rows = frame["level"].notna() & frame["perturbation"].isin(DREAMS)
+    return tuple(sorted(set(frame.loc[rows, "level"].astype(int))))
 
 
 def check_pairs(frame: pd.DataFrame, pairs: Sequence[Pair] | None, origin: str) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from scoring.activations.gradients import ConceptGradients
     from scoring.activations.model import LoadedModel
     from scoring.fooling import Fooling
-    from stimuli.attack_build import Tried
+    from stimuli.attack_build import AttackBuild, Request, Tried
     from stimuli.attacks import Attack
 
 Item = TypeVar("Item")
@@ -91,18 +91,7 @@ def attack(build: Path, out: Path, force: bool, quiet: bool, as_json: bool, **op
     request = Request(hows, _key(options["target"]), options["seed"])
     identity = model_identity(loaded, options["preprocess"], classifier.input.description)
     done = attack_build(build, out, classifier, identity, request, force, track)
-    results = [_attack_result(one, options["seed"]) for one in done.tried]
-    summary = {
-        "out": str(out),
-        "stimuli": len(done.stimuli),
-        "model": loaded.label,
-        "weights_sha256": loaded.weights_hash,
-        "concepts": list(classifier.concepts),
-        "target": request.target,
-        "left_out": left_out,
-        "resampled": "source",
-        "attacks": results,
-    }
+    summary = _attack_summary(out, done, loaded, request, left_out) | {"concepts": list(classifier.concepts)}
     say(summary, _attack_sentence(summary), quiet=quiet, as_json=as_json)
 
 
@@ -136,6 +125,21 @@ def _objection(loaded: LoadedModel, concept: str) -> str:
     except UserError as error:
         return str(error).partition(";")[0]
     return ""
+
+
+def _attack_summary(
+    out: Path, done: AttackBuild, loaded: LoadedModel, request: Request, left_out: list[str]
+) -> dict[str, Any]:
+    return {
+        "out": str(out),
+        "stimuli": len(done.stimuli),
+        "model": loaded.label,
+        "weights_sha256": loaded.weights_hash,
+        "target": request.target,
+        "left_out": left_out,
+        "resampled": "source",
+        "attacks": [_attack_result(one, request.seed) for one in done.tried],
+    }
 
 
 def _attack_result(one: Tried, seed: int) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def model_identity(loaded: LoadedModel, preprocess: str, differentiable: str) ->
 
 
 def estimate_words(one: dict[str, Any], name: str, form: str) -> str:
-    """Write an estimate of a summary with its interval: ``74.1% [67.4%, 79.8%]``; unknown where it is None."""
+    """Write an estimate of a summary with its interval: ``74% [67%, 80%]``; unknown where it is None."""
     if one[name] is None:
         return "unknown"
     return f"{form.format(one[name])} [{form.format(one[f'{name}_low'])}, {form.format(one[f'{name}_high'])}]"

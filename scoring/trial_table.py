@@ -97,7 +97,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "source",
         TEXT,
-        "Id of the picture that the image was made from; the same in all its conditions.",
+        "Id of the picture (of a dream: the unit) that the image was made from; the same in all conditions.",
         "Never missing after reading: an image without a source is its own.",
     ),
     Column("concept", TEXT, "The concept that the source shows; equals `ground_truth`.", _ASKED),

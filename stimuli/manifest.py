@@ -58,9 +58,9 @@ class Stimulus:
     rms_contrast: float
     #: mean luma, as a fraction of full scale
     mean_luminance: float
-    #: peak signal-to-noise ratio in dB; NaN where nothing differs from clean
+    #: peak signal-to-noise ratio in dB; NaN where nothing differs from clean, or there is no clean stimulus
     psnr_db: float
-    #: structural similarity of the lumas, at most 1
+    #: structural similarity of the lumas, at most 1; NaN where there is no clean stimulus of the source
     ssim: float
     #: JSON object: how the stimulus was made
     parameters: str

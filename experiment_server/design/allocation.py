@@ -2,7 +2,8 @@
 
 Each source is shown to a participant at most once. Concepts, and conditions, are balanced within a
 participant (their counts differ by at most one); of all the ways to do that, one is taken whose
-stimuli were given out least, so that over participants all are rated evenly. The order is random, with
+stimuli were given out least, so that over participants all are rated evenly. Dreams have sources of
+their own, which no other condition has. The order is random, with
 no concept twice in a row where that can be avoided; practice comes first; catch trials are spread
 through the test trials. docs/allocation.md says what that guarantees.
 """
@@ -83,22 +84,26 @@ def deal(
     if family is None:
         return allocate(candidates, n, rng)
     whole = [one for members in _cells(candidates).values() for one in members]
-    _check_both_feasible(whole, n - family.trials, family.trials, {one.concept for one in candidates})
+    _check_both_feasible(whole, n - family.trials, family, {one.concept for one in candidates})
     plain = allocate([one for one in whole if one.condition not in family.conditions], n - family.trials, rng)
     used = {one.source for one in plain}
     left = [one for one in whole if one.condition in family.conditions and one.source not in used]
     return [*plain, *allocate(_by_source(left, family), family.trials, rng)]
 
 
-def _check_both_feasible(whole: Sequence[Candidate], plain: int, adaptive: int, concepts: set[str]) -> None:
-    """Raise NotFeasibleError unless a concept can have its share of both, each rounded up."""
-    needed = sum(_rounded_up(part, len(concepts)) for part in (plain, adaptive))
+def _check_both_feasible(whole: Sequence[Candidate], plain: int, family: Family, concepts: set[str]) -> None:
+    """Raise NotFeasibleError unless a concept can have its share of both, each rounded up.
+
+    Only its sources that come in the family's conditions are counted, and trials that need one of them.
+    """
+    groups = _groups(whole)
+    mates = groups.get(family.conditions[0], set(family.conditions))
+    others = [condition for condition in groups if condition not in family.conditions]
+    needed = _most(plain, len(concepts), len(others), sum(condition in mates for condition in others))
+    needed += _rounded_up(family.trials, len(concepts))
     for concept in sorted(concepts):
-        found = {one.source for one in whole if one.concept == concept}
-        if len(found) < needed:
-            raise NotFeasibleError(
-                f"{concept} needs {needed} sources that are there in every condition, and has {len(found)}"
-            )
+        found = {one.source for one in whole if one.concept == concept and one.condition in mates}
+        _refuse_too_few(concept, needed, found, mates, groups)
 
 
 def _by_source(candidates: Sequence[Candidate], family: Family) -> list[Candidate]:
@@ -117,13 +122,14 @@ def _by_source(candidates: Sequence[Candidate], family: Family) -> list[Candidat
 def allocate(candidates: Sequence[Candidate], n: int, rng: Random) -> list[Candidate]:
     """Choose ``n`` stimuli of different sources, concepts and conditions balanced, the least used first.
 
-    Only sources that are there in every condition take part. Raises NotFeasibleError if a concept
-    has fewer of them than its share of the trials, rounded up: any participant may need that many.
+    Only sources that are there in every condition take part, or, where conditions share no source with the
+    others (those of dreams), in every one of these. Raises NotFeasibleError if a concept has fewer of them
+    than the trials that need one, rounded up: any participant may need that many.
     """
     cells = _cells(candidates)
     concepts = list(dict.fromkeys(one.concept for one in candidates))
     conditions = list(dict.fromkeys(one.condition for one in candidates))
-    _check_feasible(cells, concepts, n)
+    _check_feasible(cells, concepts, _groups(candidates), n)
     plan = _cells_to_fill(cells, concepts, conditions, n, rng)
     return [chosen for concept in concepts for chosen in _choose_sources(concept, plan[concept], cells, rng)]
 
@@ -132,6 +138,8 @@ Cells = dict[tuple[str, str], list[Candidate]]
 #: what each row of a table has, by row; the same column may stand in many rows
 Table = dict[str, list[str]]
 Cost = Mapping[tuple[str, str], int]
+#: for each condition, those that share sources with it, itself included
+Groups = dict[str, set[str]]
 #: stands for no concept, no condition or no source: names are never empty
 NONE = ""
 #: stands for all conditions of a family
@@ -139,30 +147,61 @@ FAMILY = "family"
 
 
 def _cells(candidates: Sequence[Candidate]) -> Cells:
-    """Candidates by (concept, condition), only those of sources that every condition has."""
-    conditions = {one.condition for one in candidates}
-    seen: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for one in candidates:
-        seen[one.concept, one.source].add(one.condition)
+    """Candidates by (concept, condition), only those of sources that every condition of their group has."""
+    groups, seen = _groups(candidates), _conditions_of(candidates)
     cells: Cells = {}
     for one in candidates:
-        if seen[one.concept, one.source] == conditions:
+        if seen[one.concept, one.source] == groups[one.condition]:
             cells.setdefault((one.concept, one.condition), []).append(one)
     return cells
 
 
-def _check_feasible(cells: Cells, concepts: Sequence[str], n: int) -> None:
-    sources: dict[str, set[str]] = {concept: set() for concept in concepts}
-    for (concept, _), members in cells.items():
-        sources[concept].update(one.source for one in members)
+def _conditions_of(candidates: Iterable[Candidate]) -> dict[tuple[str, str], set[str]]:
+    """The conditions of each source, by its concept and name."""
+    seen: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for one in candidates:
+        seen[one.concept, one.source].add(one.condition)
+    return seen
+
+
+def _groups(candidates: Sequence[Candidate]) -> Groups:
+    """For each condition, all that it shares sources with, directly or through others, and itself."""
+    groups = {one.condition: {one.condition} for one in candidates}
+    for together in dict.fromkeys(map(frozenset, _conditions_of(candidates).values())):
+        joined = {member for condition in together for member in groups[condition]}
+        groups.update(dict.fromkeys(joined, joined))
+    return groups
+
+
+def apart(candidates: Sequence[Candidate]) -> tuple[str, str] | None:
+    """Two conditions that share no source, not even through others; None if there are no such two."""
+    groups = _groups(candidates)
+    first = next(iter(groups), NONE)
+    return next(((first, condition) for condition in groups if condition not in groups[first]), None)
+
+
+def _check_feasible(cells: Cells, concepts: Sequence[str], groups: Groups, n: int) -> None:
     if not concepts and n:
         raise NotFeasibleError(f"{n} trials need pictures, and there are none")
-    most = _rounded_up(n, len(concepts))
-    for concept, found in sources.items():
-        if len(found) < most:
-            raise NotFeasibleError(
-                f"{concept} needs {most} sources that are there in every condition, and has {len(found)}"
-            )
+    for concept in concepts:
+        for condition, mates in groups.items():
+            most = _most(n, len(concepts), len(groups), len(mates))
+            found = {one.source for one in cells.get((concept, condition), ())}
+            _refuse_too_few(concept, most, found, mates, groups)
+
+
+def _refuse_too_few(concept: str, needed: int, found: set[str], mates: set[str], groups: Groups) -> None:
+    if len(found) < needed:
+        where = "every condition" if len(mates) == len(groups) else " and ".join(sorted(mates))
+        raise NotFeasibleError(
+            f"{concept} needs {needed} sources that are there in {where}, and has {len(found)}"
+        )
+
+
+def _most(n: int, concepts: int, conditions: int, some: int) -> int:
+    """The most of ``n`` trials that one concept can have in ``some`` of the conditions."""
+    whole, rest = divmod(n, max(1, concepts * conditions))
+    return some * whole + min(some, _rounded_up(rest, concepts))
 
 
 def _rounded_up(total: int, parts: int) -> int:
@@ -242,8 +281,11 @@ def _matched(offered: Mapping[tuple[str, str], Candidate], conditions: Sequence[
     left = shuffled(list(dict.fromkeys(source for source, _ in offered)), rng)
     table: Table = {source: [NONE] for source in left}
     for condition in shuffled(conditions, rng):
-        counts = [offered[source, condition].count for source in left]
-        table[left.pop(counts.index(min(counts)))] = [condition]
+        able = [source for source in left if (source, condition) in offered]
+        counts = [offered[source, condition].count for source in able]
+        chosen = able[counts.index(min(counts))]
+        table[chosen] = [condition]
+        left.remove(chosen)
     return table
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from experiment_server.design.allocation import Candidate, Family, Kind, NotFeasibleError, deal, pick
+from experiment_server.design.allocation import Candidate, Family, Kind, NotFeasibleError, apart, deal, pick
 from experiment_server.design.study_file import StudyFile, read_study_file
 from scoring.answers import load_lexicon
 from scoring.answers.lexicon import concept_key
@@ -91,6 +91,7 @@ def freeze(path: Path) -> FrozenStudy:
     _check_concepts(path, file, rows)
     stimuli = tuple(_taking_part(file, rows, folder))
     _check_sources(path, stimuli)
+    _check_shared(path, file, stimuli)
     _check_feasible(path, file, stimuli)
     _check_images(stimuli)
     return FrozenStudy(file, stimuli, _masks(path, file, folder), _lexicon(path, file))
@@ -139,6 +140,17 @@ def _check_sources(path: Path, stimuli: Sequence[FrozenStimulus]) -> None:
                 f"{one.row.concept!r}, and would be seen twice; leave out one of these concepts, or correct "
                 "the manifest"
             )
+
+
+def _check_shared(path: Path, file: StudyFile, stimuli: Sequence[FrozenStimulus]) -> None:
+    """All conditions but those of dreams are to be of the same pictures, or they could not be compared."""
+    shared = {row.condition.key for row in file.condition if row.role != "dream"}
+    rows = [one.row for one in stimuli if one.kind == "test" and one.row.condition in shared]
+    if found := apart([_candidate(number, row) for number, row in enumerate(rows)]):
+        raise UserError(
+            f"the study file {path}: no source is there both in {found[0]} and in {found[1]}; build these "
+            "conditions of the same pictures (only those with the role dream may have pictures of their own)"
+        )
 
 
 def _check_feasible(path: Path, file: StudyFile, stimuli: Sequence[FrozenStimulus]) -> None:

@@ -12,7 +12,8 @@ participant; ability differs between participants. Nothing is learnt from trial 
 
 The thresholds of contrast, blur and noise are those of the human observers of Geirhos et al. (2018,
 "Generalisation in humans and deep neural networks", 16 alternatives, 200 ms); that of pixelate is our
-own choice of about 18 blocks a side.
+own choice of about 18 blocks a side. An attack is taken for noise whose SD is its largest change. What people
+see in a dream is what a study is to find out: here it is as if all were at their threshold, our own choice.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from statistics import NormalDist
 from experiment_server.design.observer_words import VAGUE, ConceptWords, words_for
 from stimuli.conditions import Condition
 from stimuli.errors import UserError
-from stimuli.perturbations import CLEAN, PERTURBATIONS, HumanAnchors
+from stimuli.perturbations import CLEAN, DREAMS, PERTURBATIONS, HumanAnchors
 
 #: width in pixels of the pictures of which the blur threshold was measured
 ANCHOR_WIDTH = 224
@@ -54,6 +55,9 @@ THRESHOLDS = {
     "gaussian_blur": Threshold(6.0, 1.3),
     "contrast": Threshold(0.048, 1.7),
     "pixelate": Threshold(0.0625, 2.5),
+    # as noise, in grey levels: .52 of 255
+    "fgsm": Threshold(133.0, 1.3),
+    "pgd": Threshold(133.0, 1.3),
 }
 OTHER_SLOPE = 1.5
 
@@ -243,11 +247,14 @@ def signal_odds(people: Population, condition: Condition) -> float:
 def relative_severity(condition: Condition, width: int) -> float:
     """How many times its threshold a condition is: 0 for clean, 1 at the threshold, inf at no signal.
 
-    ``width``: the picture's side in pixels, with which a threshold in px grows.
+    A dream is always at its threshold. ``width``: the picture's side in pixels, with which a threshold in px
+    grows.
     """
     known = PERTURBATIONS[condition.perturbation]
     if condition.severity == known.identity:
         return 0.0
+    if condition.perturbation in DREAMS:
+        return 1.0
     scale = width / ANCHOR_WIDTH if known.unit == "px" else 1.0
     ratio = condition.severity / (_threshold(condition.perturbation).severity * scale)
     if known.direction > 0:
@@ -258,7 +265,7 @@ def relative_severity(condition: Condition, width: int) -> float:
 def _threshold(perturbation: str) -> Threshold:
     """The threshold of a perturbation: measured, from people's anchors, or its fourth level."""
     known = PERTURBATIONS[perturbation]
-    if perturbation in THRESHOLDS or perturbation == CLEAN:
+    if perturbation in THRESHOLDS or perturbation in (CLEAN, *DREAMS):
         return THRESHOLDS.get(perturbation, Threshold(1.0, OTHER_SLOPE))
     if known.human is not None:
         return Threshold(known.human.midpoint, _slope(known.human))

@@ -138,6 +138,7 @@ def gather(data: StudyData, sources: Sources) -> dict[str, Any]:
         "curves": _curves(trials, study, stimuli, sources, units, no_units),
         "chance": _chance(study),
         "unit_missing": no_units,
+        "dreams": sections.has_dreams(study.conditions),
         "clusters": sources.clusters,
         "scores": scored,
         "examples": examples(trials, stimuli, study.conditions, sources.images),

@@ -10,7 +10,7 @@ import pandas as pd
 from exports.activations import Activations, read_units
 from exports.figures.curves import Point, Tick, curve
 from exports.figures.style import PEOPLE, UNIT, data_uri
-from exports.report.sections import NOTHING_COUNTS, Missing, keyed
+from exports.report.sections import DREAM, NOTHING_COUNTS, Missing, keyed
 from exports.report.wording import REASONS, family, in_order, severity, share, span
 from exports.studies import ConditionRecord
 from scoring.accuracy import accuracy_table, experiment_trials
@@ -52,9 +52,9 @@ def curves(
 def unit_images(stimuli: pd.DataFrame, activations: Activations, clusters: Sequence[str]) -> pd.DataFrame:
     """The study's test images with an activation column for each unit, named by its number.
 
-    With ``clusters``, only sources of these.
+    Dreams are left out: they were made to raise or to lower a unit. With ``clusters``, only sources of these.
     """
-    test = stimuli[stimuli["kind"] == "test"]
+    test = stimuli[(stimuli["kind"] == "test") & (stimuli["role"] != DREAM)]
     if clusters:
         test = test[test["cluster"].isin(list(clusters))]
     hashes = test["image_sha256"].tolist()

@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from exports.figures.style import data_uri
-from exports.report.sections import NOTHING_COUNTS, Missing
+from exports.report.sections import DREAM, NOTHING_COUNTS, Missing
 from exports.report.wording import in_order, label
 from exports.studies import ConditionRecord
 from scoring.accuracy import experiment_trials
@@ -54,10 +54,11 @@ def _chosen(trials: pd.DataFrame) -> list[tuple[str, str]]:
 def _strip(
     concept: str, stimuli: pd.DataFrame, conditions: Sequence[ConditionRecord], images: Path
 ) -> list[dict[str, str]]:
-    """The first source, by id, whose picture is there in every condition."""
+    """The first source, by id, whose picture is there in every condition, with the first dreams."""
     own = stimuli[(stimuli["concept"] == concept) & (stimuli["kind"] == "test")]
-    for _, rows in own.groupby("source", sort=True):
-        files = {row.condition: images / f"{row.image_sha256}.png" for row in rows.itertuples()}
+    dreams = _files(own[own["role"] == DREAM].sort_values("stimulus", ascending=False), images)
+    for _, rows in own[own["role"] != DREAM].groupby("source", sort=True):
+        files = _files(rows, images) | dreams
         if all(one.key in files and files[one.key].is_file() for one in conditions):
             return [
                 {
@@ -68,6 +69,12 @@ def _strip(
                 for one in conditions
             ]
     return []
+
+
+def _files(rows: pd.DataFrame, images: Path) -> dict[str, Path]:
+    """The picture of each condition, the last one of several."""
+    shown = zip(rows["condition"], rows["image_sha256"], strict=True)
+    return {str(condition): images / f"{sha256}.png" for condition, sha256 in shown}
 
 
 def _embedded(path: Path) -> str:

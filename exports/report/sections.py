@@ -46,6 +46,8 @@ STATES = {
 }
 
 
+#: role of a condition whose pictures were made for a unit, from none
+DREAM = "dream"
 #: why there is nothing to estimate from
 NOTHING_COUNTS = "no answer counts yet: nobody has answered a test trial, or all who did are excluded"
 
@@ -202,7 +204,7 @@ def accuracy(trials: pd.DataFrame, study: StudyRecord) -> dict[str, Any] | Missi
     exact = _cells(accuracy_table(kept, ["condition"], "hard_correct"), ["condition"])
     return {
         "columns": [
-            {"family": family(one, conditions), "severity": severity(one), "key": one.key}
+            {"family": family(one, conditions), "severity": severity(one), "key": one.key, "role": one.role}
             for one in conditions
         ],
         "rows": [
@@ -215,8 +217,14 @@ def accuracy(trials: pd.DataFrame, study: StudyRecord) -> dict[str, Any] | Missi
         ],
         "n": number(len(kept)),
         "bounds": any(cell.note == "bound" for cell in cells.values()),
+        "dreams": has_dreams(conditions),
         "gaps": sorted({cell.note for cell in cells.values()} - {"", "bound"}),
     }
+
+
+def has_dreams(conditions: Sequence[ConditionRecord]) -> bool:
+    """Whether a condition shows dreams, which are no degraded pictures."""
+    return any(one.role == DREAM for one in conditions)
 
 
 _NOTHING = Cell("–", "", "no responses", None)
@@ -260,7 +268,13 @@ def summary(
 
 def _best_and_worst(found: Mapping[str, Any]) -> str:
     columns, (_, totals) = found["columns"], found["totals"][0]
-    known = [(cell, column) for cell, column in zip(totals, columns, strict=True) if cell.tint is not None]
+    known = [
+        (cell, column)
+        for cell, column in zip(totals, columns, strict=True)
+        if cell.tint is not None and column["role"] != DREAM
+    ]
+    if not known:
+        return ""
     clean = next((cell for cell, column in known if column["key"] == CLEAN), None)
     worst, where = min(known, key=lambda pair: pair[0].tint or 0.0)
     text = f"Clean pictures were named with accuracy {_in_words(clean)}" if clean else ""

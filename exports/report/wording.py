@@ -9,6 +9,8 @@ from datetime import datetime
 from exports.studies import ConditionRecord
 from stimuli.perturbations import CLEAN, PERTURBATIONS
 
+#: letters of a unit that stands beside its severity everywhere
+LONGEST_UNIT = 5
 #: reasons for a missing estimate, as the statistics name them -> as a reader is told
 REASONS = {
     "no_responses": "no responses",
@@ -148,7 +150,7 @@ def severity(condition: ConditionRecord) -> str:
     """Severity with a short unit: ``5 px``, ``0.38``; empty for clean."""
     if condition.perturbation == CLEAN:
         return ""
-    unit = condition.severity_unit if len(condition.severity_unit) <= 3 else ""
+    unit = condition.severity_unit if len(condition.severity_unit) <= LONGEST_UNIT else ""
     return f"{condition.severity:g} {unit}".strip()
 
 

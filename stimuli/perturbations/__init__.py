@@ -17,9 +17,10 @@ from stimuli.perturbations import (
     parts,
     vision_science,
 )
+from stimuli.perturbations.model_based import DREAMS
 from stimuli.perturbations.perturbation import Companion, HumanAnchors, Perturbation
 
-__all__ = ["CLEAN", "PERTURBATIONS", "Companion", "HumanAnchors", "Perturbation", "unknown"]
+__all__ = ["CLEAN", "DREAMS", "PERTURBATIONS", "Companion", "HumanAnchors", "Perturbation", "unknown"]
 
 CLEAN = "clean"
 

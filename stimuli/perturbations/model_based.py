@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from stimuli.perturbations.perturbation import Perturbation
 
+#: perturbations that make a picture from none: it has no clean stimulus, and is of no picture's source
+DREAMS = ("dream", "dream_negative")
+
 _EPSILON = "largest change of any channel value"
 _EPSILONS = (1.0, 2.0, 4.0, 8.0, 16.0)
 _AGAINST = (

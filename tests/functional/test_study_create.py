@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import stat
 from collections import Counter
@@ -296,3 +297,22 @@ def test_a_database_that_does_not_answer_is_said(settings: Settings) -> None:
         "the database postgresql+psycopg://me:***@127.0.0.1:9/none does not answer (connection failed: "
     )
     assert str(caught.value).endswith("); check that it runs and that you may use it")
+
+
+def test_conditions_of_different_pictures_are_refused_unless_they_are_dreams(file: Path) -> None:
+    folder = file.parent / "stimuli"
+    rows = [
+        replace(row, source=f"f{row.source[1:]}") if row.perturbation == "contrast" else row
+        for row in read_manifest(folder)
+    ]
+    write_manifest(folder, rows, force=True)
+    with pytest.raises(UserError) as caught:
+        freeze(file)
+    assert re.fullmatch(
+        f"the study file {re.escape(str(file))}: no source is there both in [^ ]+ and in [^ ]+; build these "
+        r"conditions of the same pictures \(only those with the role dream may have pictures of their own\)",
+        str(caught.value),
+    )
+    at = STUDY_TOML.index("severity = 0.2")
+    file.write_text(STUDY_TOML[:at] + STUDY_TOML[at:].replace('role = "invariant"', 'role = "dream"', 1))
+    assert len(freeze(file).file.condition) == 3

@@ -99,3 +99,23 @@ def test_a_concept_with_too_few_sources_for_both_is_named() -> None:
     with pytest.raises(NotFeasibleError) as caught:
         deal(candidates, 6, Random(0), Family(("f0", "f1"), 3))
     assert str(caught.value) == ("concept 0 needs 4 sources that are there in every condition, and has 3")
+
+
+def test_dreams_beside_adaptive_trials_have_sources_of_their_own() -> None:
+    """20 trials, 8 of them adaptive: of each concept 4 adaptive ones, 2 in p0, 2 in p1, and 2 dreams."""
+    family = Family(("f0", "f1", "f2"), 8)
+    shared = pool(2, 2, 3, 8, [])
+    dreams = [
+        Candidate(1000 + c * 10 + s, f"concept {c}", "dream", f"unit {c}-{s}", 0)
+        for c in range(2)
+        for s in range(2)
+    ]
+    for seed in range(20):
+        chosen = deal([*shared, *dreams], 20, Random(seed), family)
+        assert len({one.source for one in chosen}) == len(chosen) == 20
+        assert Counter(one.condition for one in chosen) == {"p0": 4, "p1": 4, "dream": 4, "family": 8}
+    with pytest.raises(NotFeasibleError) as caught:
+        deal([*pool(2, 2, 3, 7, []), *dreams], 20, Random(0), family)
+    assert str(caught.value) == (
+        "concept 0 needs 8 sources that are there in f0 and f1 and f2 and p0 and p1, and has 7"
+    )

@@ -18,6 +18,7 @@ from experiment_server.design.allocation import (
     Candidate,
     NotFeasibleError,
     allocate,
+    apart,
     design_session,
     in_order,
     pick,
@@ -308,3 +309,58 @@ def test_every_participant_could_get_the_larger_share() -> None:
         with pytest.raises(NotFeasibleError) as caught:
             allocate(uneven_candidates([2, 3, 3], 2), 7, Random(seed))
         assert str(caught.value) == ("concept 0 needs 3 sources that are there in every condition, and has 2")
+
+
+@st.composite
+def designs_with_dreams(draw: st.DrawFn) -> tuple[list[Candidate], int, int, int, Random]:
+    """Shared pictures in some conditions, dreams of their own in others, as few of either as will do."""
+    concepts, shared, dreams = draw(st.integers(1, 6)), draw(st.integers(1, 4)), draw(st.integers(1, 2))
+    n = draw(st.integers(0, 5 * concepts * (shared + dreams)))
+    whole, rest = divmod(n, concepts * (shared + dreams))
+    more = -(-rest // concepts)
+    cells = [
+        (f"concept {c}", f"{kind} {k}", f"{kind} {c}-{s}")
+        for kind, number in (("condition", shared), ("dream", dreams))
+        for c in range(concepts)
+        for s in range(max(1, number * whole + min(number, more)))
+        for k in range(number)
+        for _ in range(2 if kind == "dream" else 1)
+    ]
+    counts = draw(st.lists(st.integers(0, 30), max_size=len(cells)))
+    pool = [
+        Candidate(number, *cell, counts[number] if number < len(counts) else 0)
+        for number, cell in enumerate(cells)
+    ]
+    return pool, concepts, shared + dreams, n, Random(draw(st.integers()))
+
+
+@given(designs_with_dreams())
+@settings(max_examples=300, deadline=None)
+def test_dreams_have_sources_of_their_own_and_all_is_balanced_as_ever(
+    design: tuple[list[Candidate], int, int, int, Random],
+) -> None:
+    pool, concepts, conditions, n, rng = design
+    chosen = allocate(pool, n, rng)
+    assert len(chosen) == len({one.source for one in chosen}) == n
+    assert spans((one.concept for one in chosen), concepts) <= 1
+    assert spans((one.condition for one in chosen), conditions) <= 1
+    cells = ((one.concept, one.condition) for one in chosen)
+    assert spans(cells, concepts * conditions) <= 1
+
+
+def test_too_few_dreams_are_said() -> None:
+    dreams = [Candidate(100 + c, f"concept {c}", "dream", f"unit {c}", 0) for c in range(2)]
+    pool = [*candidates(2, 2, 8), *dreams]
+    assert len(allocate(pool, 6, Random(0))) == 6
+    with pytest.raises(NotFeasibleError) as caught:
+        allocate(pool, 7, Random(0))
+    assert str(caught.value) == "concept 0 needs 2 sources that are there in dream, and has 1"
+
+
+def test_conditions_without_a_common_source_are_found() -> None:
+    shown = (("a", "x"), ("b", "x"), ("b", "y"))
+    pool = [Candidate(number, "dog", *cell, 0) for number, cell in enumerate(shown)]
+    assert apart(pool) is None
+    assert apart([*pool, Candidate(3, "dog", "c", "y", 0)]) is None
+    assert apart([*pool, Candidate(3, "dog", "c", "z", 0)]) == ("a", "c")
+    assert apart([]) is None

@@ -123,12 +123,25 @@ def test_a_perturbation_without_a_threshold_takes_the_fourth_published_level(
 
 
 def test_a_perturbation_about_which_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    dream = replace(PERTURBATIONS["gaussian_noise"], name="dream", published_levels=())
-    monkeypatch.setitem(PERTURBATIONS, "dream", dream)
+    mist = replace(PERTURBATIONS["gaussian_noise"], name="mist", published_levels=())
+    monkeypatch.setitem(PERTURBATIONS, "mist", mist)
     with pytest.raises(UserError) as error:
-        Observer().probability("dog", Condition("dream", 1.0), "s1")
+        Observer().probability("dog", Condition("mist", 1.0), "s1")
     assert str(error.value) == (
-        "no psychometric function is known for dream; leave it out of a simulated study"
+        "no psychometric function is known for mist; leave it out of a simulated study"
+    )
+
+
+@pytest.mark.parametrize("perturbation", ["dream", "dream_negative"])
+def test_a_dream_is_at_its_threshold_however_many_steps_made_it(perturbation: str) -> None:
+    odds = {signal_odds(UNIFORM, Condition(perturbation, steps)) for steps in (1.0, 64.0, 100_000.0)}
+    assert odds == {1 / (1 / UNIFORM.clean_odds + 1)}
+
+
+@pytest.mark.parametrize("attack", ["fgsm", "pgd"])
+def test_an_attack_is_as_hard_as_noise_of_its_size(attack: str) -> None:
+    assert signal_odds(UNIFORM, Condition(attack, 51)) == pytest.approx(
+        signal_odds(UNIFORM, Condition("gaussian_noise", 0.2)), rel=0.01
     )
 
 
