@@ -17,7 +17,7 @@ from stimuli.files import refuse_to_overwrite, replacing
 from stimuli.perturbations import PERTURBATIONS, Perturbation
 
 if TYPE_CHECKING:
-    from stimuli.ladders import Mean, Rung
+    from stimuli.ladders import Chosen, Mean, Rung
     from stimuli.picture_sample import Picture, PictureSample
 
 PATH = click.Path(path_type=Path)
@@ -119,6 +119,8 @@ def ladder(
     Example:
       python manage.py stimuli ladder pictures --perturbation contrast --by similarity --out contrast.toml
     """
+    from stimuli.sources.folder import printable
+
     refuse_to_overwrite(out, force)
     family = _family(name)
     wish = Wish(**wishes)
@@ -128,14 +130,16 @@ def ladder(
     for row in sample.left_out:
         click.echo(f"Left out: {row.reason}", err=True)
     with replacing(out, force=force) as temporary:
-        temporary.write_text(conditions_text(family, wish, rungs, source.resolve().name), encoding="utf-8")
+        text = conditions_text(family, wish, rungs, printable(source.resolve().name))
+        temporary.write_text(text, encoding="utf-8")
     summary = {
         "out": str(out),
         "perturbation": name,
         "by": wish.by,
         "levels": [_as_json(row) for row in rungs],
     }
-    say(summary, "\n".join((*_table(wish, rungs), f"Written: {out}")), quiet=quiet, as_json=as_json)
+    told = (*_table(wish, rungs), *_missed(rungs), f"Written: {out}")
+    say(summary, "\n".join(told), quiet=quiet, as_json=as_json)
 
 
 def _family(name: str) -> Perturbation:
@@ -150,8 +154,13 @@ def _check(wish: Wish) -> None:
         raise click.UsageError("--at is for --by similarity and --by human; write severities into the file.")
     if wish.at and (wish.start is not None or wish.stop is not None):
         raise click.UsageError("Give --at, or --from and --to.")
-    if any(math.isnan(value) for value in (*wish.at, wish.start or 0.0, wish.stop or 0.0)):
-        raise click.UsageError("NaN is not a number to choose levels by.")
+    if not all(math.isfinite(value) for value in (*wish.at, wish.start or 0.0, wish.stop or 0.0)):
+        raise click.UsageError("Give finite numbers to choose levels by, such as 0.5.")
+    if wish.by == "human" and wish.linear_light:
+        raise click.UsageError(
+            "The thresholds of --by human were measured on encoded values; leave --linear-light out, "
+            "or choose by similarity."
+        )
     if len(set(wish.at)) < len(wish.at):
         raise click.UsageError("One value of --at is there twice.")
 
@@ -165,27 +174,20 @@ def _sample(source: Path, wish: Wish, pictures: int, concepts: tuple[str, ...]) 
 def _rungs(family: Perturbation, wish: Wish, pictures: Sequence[Picture], quiet: bool) -> list[Rung]:
     from stimuli.ladders import measured
 
-    chosen = _chosen(family, wish, pictures)
+    def watch(chosen: Sequence[Chosen]) -> Iterable[Chosen]:
+        return progress(chosen, "severities", len(chosen), quiet=quiet)
 
-    def watch(severities: Sequence[float]) -> Iterable[float]:
-        return progress(severities, "severities", len(severities), quiet=quiet)
-
-    return measured(
-        family, [one for one, _ in chosen], [value for _, value in chosen], pictures, wish.seed, watch
-    )
+    return measured(family, _chosen(family, wish, pictures), pictures, wish.seed, watch)
 
 
-def _chosen(
-    family: Perturbation, wish: Wish, pictures: Sequence[Picture]
-) -> Sequence[tuple[float, float | None]]:
-    """The severities, each with the similarity or proportion correct that was asked for."""
-    from stimuli.ladders import human_ladder, physical_ladder, similarity_ladder
+def _chosen(family: Perturbation, wish: Wish, pictures: Sequence[Picture]) -> list[Chosen]:
+    from stimuli.ladders import Chosen, human_ladder, physical_ladder, similarity_ladder
 
     if wish.by == "physical":
-        chosen = physical_ladder(family, wish.levels, wish.start, wish.stop, wish.scale)
-        return [(severity, None) for severity in chosen]
+        severities = physical_ladder(family, wish.levels, wish.start, wish.stop, wish.scale)
+        return [Chosen(severity) for severity in severities]
     if wish.by == "human":
-        return human_ladder(family, wish.at or _proportions(wish), wish.size)
+        return [Chosen(*pair) for pair in human_ladder(family, wish.at or _proportions(wish), wish.size)]
     at = sorted(wish.at, reverse=True) or None
     return similarity_ladder(
         family, at, wish.levels, pictures, wish.measure, wish.seed, (wish.start, wish.stop)
@@ -196,7 +198,10 @@ def _proportions(wish: Wish) -> list[float]:
     first = HUMAN_ENDS[0] if wish.start is None else wish.start
     last = HUMAN_ENDS[1] if wish.stop is None else wish.stop
     if not last < first:
-        raise UserError(f"proportions correct are to fall, not to go from {first:g} to {last:g}")
+        raise UserError(
+            f"proportions correct are to fall, not to go from {first:g} to {last:g}; "
+            "name others by --from and --to"
+        )
     step = (first - last) / (wish.levels - 1)
     return [round(first - number * step, 12) for number in range(wish.levels)]
 
@@ -208,9 +213,9 @@ def conditions_text(family: Perturbation, wish: Wish, rungs: Sequence[Rung], sou
     """The conditions file of a ladder, with what it does to the pictures in comments."""
     stronger = "larger" if family.direction > 0 else "smaller"
     lines = [
-        f"# {family.name}: {_how(family, wish)}.",
+        f"# {family.name}: {_how(wish, rungs)}.",
         f"# {family.parameter}, {family.unit}; {stronger} is stronger.",
-        *(f"# {line}" for line in _table(wish, rungs)),
+        *(f"# {line}" for line in (*_table(wish, rungs), *_missed(rungs))),
         f"# Means over {rungs[0].n} pictures of the folder {source}, at {wish.size} px, build seed "
         f"{wish.seed}; 95% t intervals over {_clusters(rungs[0])}.",
         *(f"# {line}" for line in _protocol(family, wish)),
@@ -225,13 +230,14 @@ def conditions_text(family: Perturbation, wish: Wish, rungs: Sequence[Rung], sou
     return "\n".join(lines) + "\n"
 
 
-def _how(family: Perturbation, wish: Wish) -> str:
+def _how(wish: Wish, rungs: Sequence[Rung]) -> str:
     if wish.by == "physical":
         return f"equal steps in severity on a {'logarithmic' if wish.scale == 'log' else 'linear'} scale"
     if wish.by == "human":
         return "severities at which people were right so often"
     what = "mean SSIM" if wish.measure == "ssim" else "1 - mean RMS distance"
-    return f"severities at which {what} takes {'the values asked for' if wish.at else 'equal steps'}"
+    does = "comes nearest to" if _missed(rungs) else "takes"
+    return f"severities at which {what} {does} {'the values asked for' if wish.at else 'equal steps'}"
 
 
 def _clusters(rung: Rung) -> str:
@@ -256,6 +262,15 @@ def _protocol(family: Perturbation, wish: Wish) -> list[str]:
     return lines
 
 
+def _missed(rungs: Sequence[Rung]) -> list[str]:
+    """A line for each severity whose similarity moves in jumps, past the one wanted."""
+    return [
+        f"Severity {one.severity:g} came to {one.reached:.4f}, the nearest to {one.wanted:.4f} that there is."
+        for one in (rung.chosen for rung in rungs)
+        if one.missed
+    ]
+
+
 def _table(wish: Wish, rungs: Sequence[Rung]) -> list[str]:
     wanted = {"physical": "", "similarity": "  wanted", "human": "  people"}[wish.by]
     head = f"{'severity':>10}{wanted}  {'SSIM':<27}{'RMS distance':<24}".rstrip()
@@ -273,7 +288,7 @@ def _with_ends(mean: Mean) -> str:
 
 
 def _as_json(rung: Rung) -> dict[str, Any]:
-    row: dict[str, Any] = {"severity": rung.severity, "wanted": rung.wanted}
+    row: dict[str, Any] = rung.chosen._asdict()
     for name, mean in (("ssim", rung.ssim), ("rms_distance", rung.rms)):
         low, high = (None if math.isnan(end) else end for end in (mean.low, mean.high))
         row |= {name: mean.value, f"{name}_low": low, f"{name}_high": high}

@@ -147,6 +147,7 @@ def _sheet(
         pictures,
         concepts=concepts,
         per_concept=pictures if per_concept else None,
+        seed=seed,
     )
 
     def watch(families: Sequence[Perturbation]) -> Iterable[Perturbation]:

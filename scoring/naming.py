@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from scoring import published_names
+from scoring.answers.words import normalise, says_dont_know
 from scoring.counted_rows import counted_rows
 from scoring.statistics import CONFIDENCE
 from scoring.trial_table import BOOLEAN, EXPERIMENT, NUMBER, TEXT
@@ -48,7 +49,7 @@ NORM_COLUMNS: dict[str, str] = {
     "modal_share": "float64",
     #: bits: -sum p log2 p over the different names, "don't know" left out
     "h": "float64",
-    #: different names, and answers of "don't know" or of nothing
+    #: different names, and answers of "don't know" (typed ones too) or of nothing
     "different_answers": "Int64",
     "dont_know": "Int64",
     "soft_correct": "float64",
@@ -175,7 +176,9 @@ def _agreement(judged: pd.DataFrame, threshold: float) -> pd.DataFrame:
 def _answers(judged: pd.DataFrame) -> pd.DataFrame:
     """What was answered to each source: the most common name, how many there were, and H."""
     right = judged["hard_correct"].to_numpy(bool)
-    judged = judged.assign(name=judged["response_clean"].mask(right, judged["ground_truth"]))
+    answer = judged["response_clean"]
+    named = answer.where(answer.isin([text for text in answer.dropna().unique() if _names_something(text)]))
+    judged = judged.assign(name=named.mask(right, judged["ground_truth"]))
     given = judged[judged["name"].notna().to_numpy(bool)]
     counts = given.groupby(["source", "name"]).size()
     ranked = counts.rename("count").reset_index()
@@ -188,6 +191,11 @@ def _answers(judged: pd.DataFrame) -> pd.DataFrame:
     found["modal_share"] = modal["count"] / n
     found["h"] = uncertainty(counts)
     return found
+
+
+def _names_something(answer: str) -> bool:
+    words = normalise(answer)
+    return bool(words) and not says_dont_know(words)
 
 
 def _reasons(table: pd.DataFrame, answers: pd.DataFrame, fewest: int) -> pd.Series:

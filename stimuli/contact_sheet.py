@@ -22,6 +22,7 @@ from stimuli.corruptions.pixels import Pixels
 from stimuli.measures import distance
 from stimuli.perturbations import CLEAN, PERTURBATIONS, Perturbation
 from stimuli.picture_sample import Picture
+from stimuli.sources.folder import printable
 
 #: widest sheet in pixels that pictures are put side by side on
 WIDEST = 2240
@@ -237,7 +238,8 @@ def _draw_family(
             canvas.paste(Image.fromarray(cell.image), (left, upper))
             below = upper + layout.size + 4
             aside = CLEAN if step == 0 else cell.condition.unit
-            _write_caption(pen, (left, below), strip.concept if step == 0 else cell.severity, aside, layout)
+            name = printable(strip.concept) if step == 0 else cell.severity
+            _write_caption(pen, (left, below), name, aside, layout)
             _write(pen, (left, below + 20), _measures(cell, layout.size), 12, _MUTED)
 
 
@@ -333,7 +335,7 @@ def page(sheet: Sheet) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters["png"] = _data_uri
+    environment.filters |= {"png": _data_uri, "printable": printable}
     groups: dict[str, list[FamilyRows]] = {}
     for row in sheet.rows:
         groups.setdefault(row.family.group, []).append(row)

@@ -29,8 +29,9 @@ Scale = Literal["linear", "log"]
 
 #: similarity is met when it is this close on the sample
 TOLERANCE = 5e-4
-#: a similarity that is missed by more was jumped over, where severities need not be whole
-_JUMP = 0.02
+#: where severities need not be whole, a similarity that is missed by more was jumped over; so was one that
+#: is missed by more than this share of the smallest step
+_JUMP, _JUMP_OF_STEP = 0.02, 0.25
 #: similarities that differ by less are one, added up in another order
 _SAME = 1e-9
 #: halvings after which the search gives up on coming closer
@@ -54,20 +55,46 @@ class Mean(NamedTuple):
     high: float
 
 
-@dataclass(frozen=True)
-class Rung:
-    """One severity of a ladder, what was wanted of it, and what it does to the sample.
+class Chosen(NamedTuple):
+    """A severity that was chosen for what was wanted of it.
 
-    ``wanted`` is the similarity or the proportion correct asked for, None for a physical ladder; ``n``
-    pictures in ``clusters`` groups that are independent of one another.
+    ``wanted`` is the similarity or the proportion correct asked for, None for a physical ladder;
+    ``reached`` is the similarity that the search came to, None for the other ladders.
     """
 
     severity: float
-    wanted: float | None
+    wanted: float | None = None
+    reached: float | None = None
+
+    @property
+    def missed(self) -> bool:
+        """Whether the similarity wanted is one that no severity gives."""
+        return (
+            self.wanted is not None
+            and self.reached is not None
+            and abs(self.reached - self.wanted) > TOLERANCE
+        )
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One severity of a ladder, and what it does to ``n`` pictures in ``clusters`` independent groups."""
+
+    chosen: Chosen
     ssim: Mean
     rms: Mean
     n: int
     clusters: int
+
+    @property
+    def severity(self) -> float:
+        """In the unit of the family."""
+        return self.chosen.severity
+
+    @property
+    def wanted(self) -> float | None:
+        """The similarity or the proportion correct asked for; None for a physical ladder."""
+        return self.chosen.wanted
 
 
 # Severities
@@ -103,13 +130,14 @@ def similarity_ladder(
     measure: Measure,
     seed: int,
     ends: tuple[float | None, float | None] = (None, None),
-) -> list[tuple[float, float]]:
+) -> list[Chosen]:
     """Severities at which the mean similarity of the pictures to clean takes the values wanted.
 
     ``wanted`` are similarities, most similar first; None for ``levels`` of them in equal steps between
     ``ends``, which are by default those of the first and the last level. Similarity is SSIM, or 1 - RMS
-    distance. Returns (severity, wanted similarity). All severities are compared on the same pictures and
-    the same draws. Raises UserError where similarity is out of reach, or does not fall with severity.
+    distance. All severities are compared on the same pictures and the same draws. Where similarity moves in
+    small jumps, the nearest is taken. Raises UserError where it is out of reach, does not fall with severity,
+    or jumps by too much.
     """
     _refuse_family(family)
     curve = SimilarityCurve(family, pictures, measure, seed)
@@ -119,11 +147,31 @@ def similarity_ladder(
         if not last < first:
             raise UserError(
                 f"similarity is to fall, not to go from {first:.4g} to {last:.4g}; "
-                "name others by --from and --to"
+                "name others by --from and --to, or use --by physical"
             )
         wanted = [float(value) for value in np.linspace(first, last, levels)]
-    severities = _distinct(family, [curve.severity_at(value) for value in wanted])
-    return list(zip(severities, wanted, strict=True))
+    slack = _slack(wanted)
+    chosen = [curve.choose(value, slack) for value in wanted]
+    _distinct(family, [one.severity for one in chosen])
+    _refuse_one_jump(family, chosen)
+    return chosen
+
+
+def _slack(wanted: Sequence[float]) -> float:
+    """How far from a similarity one may end where there are jumps."""
+    steps = [abs(milder - stronger) for milder, stronger in pairwise(wanted)]
+    return max(TOLERANCE, min([_JUMP, *(_JUMP_OF_STEP * step for step in steps)]))
+
+
+def _refuse_one_jump(family: Perturbation, chosen: Sequence[Chosen]) -> None:
+    for milder, stronger in pairwise(chosen):
+        middle = _rounded(family, _middle(milder.severity, stronger.severity))
+        if middle in (milder.severity, stronger.severity) and not family.whole:
+            raise UserError(
+                f"the similarities {milder.wanted:.4g} and {stronger.wanted:.4g} of {family.name} lie on "
+                f"either side of one jump, at {milder.severity:g} and {stronger.severity:g}; "
+                "ask for levels further apart"
+            )
 
 
 def human_ladder(family: Perturbation, wanted: Sequence[float], size: int) -> list[tuple[float, float]]:
@@ -137,10 +185,20 @@ def human_ladder(family: Perturbation, wanted: Sequence[float], size: int) -> li
     curve = HumanCurve.of(family)
     scale = size / anchor_size(family) if is_in_pixels(family) else 1.0
     proportions = sorted(wanted, reverse=True)
-    severities = [_rounded(family, scale * curve.severity_at(value)) for value in proportions]
-    for severity in severities:
-        family.refuse(severity)
+    severities = [_six_digits(family, scale * curve.severity_at(value)) for value in proportions]
+    for severity, proportion in zip(severities, proportions, strict=True):
+        _refuse_beyond(family, severity, proportion, size)
     return list(zip(_distinct(family, severities), proportions, strict=True))
+
+
+def _refuse_beyond(family: Perturbation, severity: float, proportion: float, size: int) -> None:
+    if family.low <= severity <= family.high:
+        return
+    at, change = (f" at {size} px", " or another --size") if is_in_pixels(family) else ("", "")
+    raise UserError(
+        f"a proportion correct of {proportion:g} takes severity {severity:g} of {family.name}{at}, outside "
+        f"its range of {family.low:g} to {family.high:g}; give another proportion{change}"
+    )
 
 
 def anchor_size(family: Perturbation) -> int:
@@ -156,12 +214,19 @@ def is_in_pixels(family: Perturbation) -> bool:
 def _refuse_family(family: Perturbation) -> None:
     if family.needs_model:
         raise UserError(
-            f"{family.name} is made against a model, so that no ladder can be chosen from pictures"
+            f"{family.name} is made against a model, so that no ladder can be chosen from pictures; "
+            "use `stimuli attack` or `stimuli dream` for it"
         )
     if _is_switch(family):
-        raise UserError(f"{family.name} is done or is not done, so that there is no ladder of it")
+        raise UserError(
+            f"{family.name} is done or is not done, so that there is no ladder of it; "
+            f"write its severity {family.levels[-1]:g} into the conditions file"
+        )
     if not family.direction:
-        raise UserError(f"the severities of {family.name} have no order, so that there is no ladder of them")
+        raise UserError(
+            f"the severities of {family.name} have no order, so that there is no ladder of them; "
+            "write those that you want into the conditions file"
+        )
 
 
 def _is_switch(family: Perturbation) -> bool:
@@ -170,8 +235,11 @@ def _is_switch(family: Perturbation) -> bool:
 
 def _rounded(family: Perturbation, severity: float) -> float:
     """A severity with six significant digits, whole where it must be, not beyond the ends of the range."""
-    value = float(round(severity)) if family.whole else float(f"{severity:.6g}")
-    return min(max(value, family.low), family.high)
+    return min(max(_six_digits(family, severity), family.low), family.high)
+
+
+def _six_digits(family: Perturbation, severity: float) -> float:
+    return float(round(severity)) if family.whole else float(f"{severity:.6g}")
 
 
 def _distinct(family: Perturbation, severities: list[float]) -> list[float]:
@@ -217,11 +285,16 @@ class SimilarityCurve:
             self._known[severity] = float(np.mean(values))
         return self._known[severity]
 
-    def severity_at(self, wanted: float) -> float:
+    def choose(self, wanted: float, slack: float = _JUMP) -> Chosen:
         """The severity at which similarity falls to ``wanted``, by halving where it lies.
 
-        Raises UserError if it is not reached, or if similarity rises on the way there.
+        Raises UserError if it is not reached, if similarity rises on the way there, or if no severity
+        comes nearer than ``slack`` where severities need not be whole.
         """
+        severity = self._search(wanted, slack)
+        return Chosen(severity, wanted, self(severity))
+
+    def _search(self, wanted: float, slack: float) -> float:
         milder, stronger = self._bracket(wanted)
         for _ in range(_HALVINGS):
             middle = _rounded(self._family, _middle(milder, stronger))
@@ -231,15 +304,16 @@ class SimilarityCurve:
             if abs(found - wanted) <= TOLERANCE:
                 return middle
             milder, stronger = (middle, stronger) if found > wanted else (milder, middle)
-        self._refuse_jump(wanted, milder, stronger)
+        self._refuse_jump(wanted, milder, stronger, slack)
         return min((milder, stronger), key=lambda severity: abs(self(severity) - wanted))
 
-    def _refuse_jump(self, wanted: float, milder: float, stronger: float) -> None:
+    def _refuse_jump(self, wanted: float, milder: float, stronger: float, slack: float) -> None:
         missed = min(abs(self(milder) - wanted), abs(self(stronger) - wanted))
-        if missed > _JUMP and not self._family.whole:
+        if missed > slack and not self._family.whole:
             raise UserError(
-                f"no severity of {self._family.name} gives a mean similarity of {wanted:.4g}; it jumps from "
-                f"{self(milder):.4f} to {self(stronger):.4f} at {stronger:g}, where another parameter changes"
+                f"no severity of {self._family.name} gives a mean similarity of {wanted:.4g}: it jumps from "
+                f"{self(milder):.4f} to {self(stronger):.4f} at {stronger:g}; name others by --at, or choose "
+                "its levels by --by physical"
             )
 
     def _bracket(self, wanted: float) -> tuple[float, float]:
@@ -247,7 +321,7 @@ class SimilarityCurve:
         if abs(self(points[0]) - wanted) <= _SAME:
             return points[0], points[0]
         if wanted > self(points[0]) + TOLERANCE:
-            raise self._out_of_reach(wanted, self(points[0]), points[0], "at most")
+            raise self._out_of_reach(wanted, points[0], "at most", "smaller")
         for milder, stronger in pairwise(points):
             if self(stronger) > self(milder) + TOLERANCE:
                 raise UserError(
@@ -259,7 +333,7 @@ class SimilarityCurve:
                 return stronger, stronger
             if self(stronger) <= wanted:
                 return milder, stronger
-        raise self._out_of_reach(wanted, self(points[-1]), points[-1], "at least")
+        raise self._out_of_reach(wanted, points[-1], "at least", "larger")
 
     def _points(self, wanted: float) -> list[float]:
         """The levels and the strong end of the range, after the mild end where the levels are too strong."""
@@ -269,10 +343,10 @@ class SimilarityCurve:
         too_strong = wanted > self(points[0]) + _SAME and mild not in points
         return [mild, *points] if too_strong and self(mild) > self(points[0]) else points
 
-    def _out_of_reach(self, wanted: float, limit: float, severity: float, bound: str) -> UserError:
+    def _out_of_reach(self, wanted: float, severity: float, bound: str, other: str) -> UserError:
         return UserError(
-            f"no severity of {self._family.name} gives a mean similarity of {wanted:.4g}; "
-            f"on these pictures it is {bound} {limit:.4f}, at {severity:g}"
+            f"no severity of {self._family.name} gives a mean similarity of {wanted:.4g}: on these pictures "
+            f"it is {bound} {self(severity):.4f}, at {severity:g}; give a {other} one"
         )
 
 
@@ -363,11 +437,10 @@ def _best(ratio: float) -> float:
 
 def measured(
     family: Perturbation,
-    severities: Sequence[float],
-    wanted: Sequence[float | None],
+    chosen: Sequence[Chosen],
     pictures: Sequence[Picture],
     seed: int,
-    watch: Callable[[Sequence[float]], Iterable[float]] | None = None,
+    watch: Callable[[Sequence[Chosen]], Iterable[Chosen]] | None = None,
 ) -> list[Rung]:
     """Measure every severity on the pictures, with the pixels that a build of this seed writes.
 
@@ -375,13 +448,12 @@ def measured(
     """
     groups = [picture.source.cluster for picture in pictures]
     rungs = []
-    for severity, value in zip(watch(severities) if watch else severities, wanted, strict=True):
-        condition = Condition(family.name, severity)
+    for one in watch(chosen) if watch else chosen:
+        condition = Condition(family.name, one.severity)
         pairs = [(picture.stimulus(condition, seed), picture) for picture in pictures]
         rungs.append(
             Rung(
-                severity,
-                value,
+                one,
                 clustered_mean([similarity(*pair, "ssim") for pair in pairs], groups),
                 clustered_mean([distance(image, picture.clean) for image, picture in pairs], groups),
                 len(pictures),
@@ -394,7 +466,7 @@ def measured(
 
 def refuse_flat(family: Perturbation, rungs: Sequence[Rung]) -> None:
     """The gate: raise UserError if mean RMS distance from clean does not grow at every step."""
-    nothing = Rung(family.identity or 0.0, None, Mean(1, 1, 1), Mean(0, 0, 0), 0, 0)
+    nothing = Rung(Chosen(family.identity or 0.0), Mean(1, 1, 1), Mean(0, 0, 0), 0, 0)
     for milder, stronger in pairwise((nothing, *rungs)):
         if stronger.rms.value <= milder.rms.value:
             name = "clean" if milder is nothing else f"{family.name}-{milder.severity:g}"

@@ -15,7 +15,7 @@ from stimuli.corruptions import apply
 from stimuli.corruptions.pixels import Pixels
 from stimuli.errors import UserError
 from stimuli.generate import render
-from stimuli.matching import matched
+from stimuli.matching import CannotMatchError, matched
 from stimuli.measures import Reference
 from stimuli.perturbations import CLEAN
 from stimuli.pictures import load_picture
@@ -66,7 +66,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class PictureSample:
-    """Pictures that were read, and those that could not be, each with its reason."""
+    """Pictures that were read, and files that could not be used, each with its reason."""
 
     pictures: tuple[Picture, ...]
     left_out: tuple[LeftOut, ...]
@@ -79,15 +79,16 @@ def sample_pictures(
     *,
     concepts: Sequence[str] = (),
     per_concept: int | None = None,
+    seed: int = 0,
 ) -> PictureSample:
     """Read some pictures of a folder: one of each concept in turn, then a second of each, and so on.
 
     ``number`` is how many (None: all), or ``per_concept`` how many of each concept; clusters take turns.
     Only ``concepts`` are taken, or all but those that ``how`` keeps clean. The same folder gives the same
-    pictures. One that cannot be used is passed over, and said so. Raises UserError for a concept that is
-    not there and if no picture is left.
+    pictures. One of which a build with this ``seed`` would make nothing is passed over, and said so. Raises
+    UserError for a concept that is not there or is kept clean, and if no picture is left.
     """
-    sources, _ = scan(folder)
+    sources, misplaced = scan(folder)
     ranks = _ranks(_wanted(folder, sources, concepts, how.clean_only))
     read: list[Picture] = []
     left_out: list[LeftOut] = []
@@ -96,22 +97,36 @@ def sample_pictures(
             counted = sum(picture.source.concept == source.concept for picture in read)
             full = counted >= per_concept if per_concept else len(read) == number
             if not full:
-                _read(folder, source, how, read, left_out)
+                _read(folder, source, how, seed, read, left_out)
     if not read:
-        raise UserError(f"no picture of {folder} could be read, the first because {left_out[0].reason}")
-    return PictureSample(tuple(read), tuple(left_out))
+        raise UserError(f"no picture of {folder} could be used, the first because {left_out[0].reason}")
+    return PictureSample(tuple(read), (*misplaced, *left_out))
 
 
 def _read(
-    folder: Path, source: Source, how: ConditionsFile, read: list[Picture], left_out: list[LeftOut]
+    folder: Path,
+    source: Source,
+    how: ConditionsFile,
+    seed: int,
+    read: list[Picture],
+    left_out: list[LeftOut],
 ) -> None:
     try:
         image = load_picture(folder / source.path, how.size, source.path)
         if how.matching is not None and how.matching.stage == "source":
             image = matched(image, how.matching, source.path)
-        read.append(Picture(source, how, image))
     except UserError as error:
         left_out.append(LeftOut(source.path, str(error)))
+        return
+    picture = Picture(source, how, image)
+    try:
+        if how.matching is not None and how.matching.stage == "stimulus":
+            for condition in how.conditions:
+                picture.stimulus(condition, seed)
+    except CannotMatchError as error:
+        left_out.append(LeftOut(source.path, str(error)))
+        return
+    read.append(picture)
 
 
 def _wanted(
@@ -121,10 +136,15 @@ def _wanted(
     for concept in concepts:
         if concept not in there:
             raise UserError(f"{folder} has no concept {concept}; it has {', '.join(there)}")
+        if concept in without:
+            raise UserError(
+                f"{concept} is kept clean, so that there is no more of it to show; "
+                "name another concept, or take it out of clean_only"
+            )
     kept = concepts or [concept for concept in there if concept not in without]
     wanted = [source for source in sources if source.concept in kept]
     if not wanted:
-        raise UserError(f"all concepts of {folder} are kept clean; name one with --concept")
+        raise UserError(f"all concepts of {folder} are kept clean; take one out of clean_only")
     return wanted
 
 

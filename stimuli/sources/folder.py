@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import category
 
 from stimuli.conditions import concept_name
 from stimuli.errors import UserError
@@ -88,7 +89,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _objection(folder: Path, path: Path) -> str:
     name = path.as_posix()
-    if not name.isprintable():
+    if name != printable(name):
         return f"{printable(name)} has characters in its name that cannot be printed; rename it"
     if not (folder / path).is_file():
         return f"{name} is a link that leads to no file; put the picture itself there"
@@ -106,8 +107,8 @@ def _objection(folder: Path, path: Path) -> str:
 
 
 def printable(name: str) -> str:
-    """A file's name with a question mark for each character that cannot be printed."""
-    return "".join(character if character.isprintable() else "?" for character in name)
+    """A file's name with a question mark for each control character and each byte that is not UTF-8."""
+    return "".join("?" if category(character) in {"Cc", "Cs"} else character for character in name)
 
 
 def _source(folder: Path, path: Path, row: dict[str, str]) -> Source:

@@ -130,7 +130,9 @@ def test_a_ladder_that_leads_nowhere_is_refused(pictures: Path, tmp_path: Path) 
         (["--perturbation", "contrast", "--by", "similarity", "--from", "0.2", "--to", "0.9"],
          "similarity is to fall, not to go from 0.2 to 0.9"),
         (["--perturbation", "contrast", "--by", "human", "--from", "0.4", "--to", "0.6"],
-         "proportions correct are to fall, not to go from 0.4 to 0.6"),
+         "proportions correct are to fall, not to go from 0.4 to 0.6; name others by --from and --to"),
+        (["--perturbation", "high_pass", "--by", "human", "--at", "0.35", "--size", "64"],
+         "a proportion correct of 0.35 takes severity 0.162857 of high_pass at 64 px"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_chosen_is_said(
@@ -148,12 +150,54 @@ def test_what_cannot_be_chosen_is_said(
         ["--by", "similarity", "--at", "0.5", "--from", "0.9"],
         ["--by", "similarity", "--at", "0.5", "--at", "0.5"],
         ["--by", "similarity", "--from", "nan"],
+        ["--by", "similarity", "--to", "-inf"],
+        ["--by", "physical", "--from", "inf"],
+        ["--by", "human", "--at", "inf"],
+        ["--by", "human", "--linear-light"],
         ["--by", "chance"],
         ["--by", "physical", "--levels", "1"],
     ],
 )
 def test_wrong_usage_exits_with_2(pictures: Path, tmp_path: Path, arguments: list[str]) -> None:
     assert run(pictures, tmp_path / "no.toml", "--perturbation", "contrast", *arguments).exit_code == 2
+
+
+def test_thresholds_of_encoded_values_are_not_for_linear_light(pictures: Path, tmp_path: Path) -> None:
+    arguments = ("--perturbation", "low_pass", "--by", "human", "--linear-light")
+    done = run(pictures, tmp_path / "no.toml", *arguments)
+    assert done.exit_code == 2
+    assert "The thresholds of --by human were measured on encoded values; leave --linear-light" in done.output
+
+
+def test_similarities_that_are_missed_are_said(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "p.toml"
+    arguments = ("--perturbation", "pixelate", "--by", "similarity", "--levels", "4")
+    done = run(pictures, out, *arguments)
+    assert done.exit_code == 0, done.output
+    text = out.read_text(encoding="utf-8")
+    assert text.startswith("# pixelate: severities at which mean SSIM comes nearest to equal steps.\n")
+    said = [line for line in text.splitlines() if "the nearest to" in line]
+    assert said
+    assert all(line.removeprefix("# ") in done.stdout for line in said)
+    levels = levels_of(run(pictures, out, *arguments, "--force", "--json"))
+    missed = [row for row in levels if abs(row["reached"] - row["wanted"]) > 5e-4]
+    assert [f"# Severity {row['severity']:g} came to {row['reached']:.4f}" for row in missed] == [
+        line.partition(",")[0] for line in said
+    ]
+    assert len(load_conditions(out).conditions) == 5
+
+
+def test_the_folders_name_cannot_break_the_file(pictures: Path, tmp_path: Path) -> None:
+    odd = tmp_path / 'severity\nsize = "no"'
+    odd.mkdir()
+    for concept in pictures.iterdir():
+        (odd / concept.name).mkdir()
+        for path in concept.iterdir():
+            (odd / concept.name / path.name).write_bytes(path.read_bytes())
+    out = tmp_path / "b.toml"
+    done = run(odd, out, "--perturbation", "contrast", "--by", "physical", "--levels", "2")
+    assert done.exit_code == 0, done.output
+    assert load_conditions(out).size == 96
 
 
 def test_nothing_is_overwritten_unasked(pictures: Path, tmp_path: Path) -> None:

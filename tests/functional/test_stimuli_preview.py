@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from commands.stimuli import stimuli as command
+from stimuli import contact_sheet
 from stimuli.conditions_file import load_conditions
 from stimuli.errors import UserError
 from stimuli.generate import build
@@ -98,6 +99,26 @@ def test_both_sheets_are_written_and_nothing_unasked(pictures: Path, tmp_path: P
     )
     assert run(pictures, "--out", png, "--size", "64", "--force", "--quiet").output == ""
     assert png.read_bytes() == first
+    untouched = run(pictures, "--out", tmp_path / "other.png", "--html", html, "--size", "64")
+    assert isinstance(untouched.exception, UserError)
+    assert not (tmp_path / "other.png").exists()
+
+
+@pytest.mark.parametrize("name", ["s.png", "s.html"])
+def test_a_sheet_is_written_whole_or_not_at_all(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError
+
+    folder = tmp_path / "sheets"
+    folder.mkdir()
+    (folder / name).write_text("before", encoding="utf-8")
+    monkeypatch.setattr(contact_sheet, "draw" if name == "s.png" else "page", fail)
+    option = "--out" if name == "s.png" else "--html"
+    assert isinstance(run(pictures, option, folder / name, "--size", "64", "--force").exception, RuntimeError)
+    assert [path.name for path in folder.iterdir()] == [name]
+    assert (folder / name).read_text(encoding="utf-8") == "before"
 
 
 def test_a_perturbation_is_shown_at_its_levels(pictures: Path, tmp_path: Path) -> None:
@@ -132,6 +153,37 @@ def test_a_broken_picture_is_named_and_the_next_one_shown(pictures: Path, tmp_pa
     assert done.exit_code == 0
     assert done.stderr.startswith("Left out: cat/a.png is not a PNG, JPEG or WebP picture")
     assert json.loads(done.stdout)["pictures"] == ["coins/coins.png"]
+
+
+def test_a_concept_that_is_kept_clean_is_not_shown_degraded(
+    pictures: Path, conditions: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "s.png"
+    error = run(pictures, "--out", out, "--conditions", conditions, "--concept", "coins").exception
+    assert isinstance(error, UserError)
+    assert str(error).startswith("coins is kept clean, so that there is no more of it to show;")
+    assert not out.exists()
+
+
+def test_a_picture_that_cannot_be_matched_is_left_out_and_named(
+    pictures: Path, conditions: Path, tmp_path: Path
+) -> None:
+    conditions.write_text(
+        "size = 64\n[match]\nluminance = 0.5\ncontrast = 0.1\nstage = 'stimulus'\n"
+        "[[condition]]\nperturbation = 'gaussian_blur'\nseverity = 2\n",
+        encoding="utf-8",
+    )
+    fine = 60 + 140 * (np.indices((64, 64)).sum(axis=0) % 2).astype(np.uint8)
+    Image.fromarray(fine).save(pictures / "cat" / "a.png")
+    out = tmp_path / "s.png"
+    done = run(pictures, "--out", out, "--conditions", conditions, "--pictures", "9", "--json")
+    assert done.exit_code == 0, done.output
+    assert done.stderr.startswith("Left out: cat/a.png in gaussian_blur-2 cannot be given mean luminance 0.5")
+    assert json.loads(done.stdout)["pictures"] == [
+        "coins/coins.png",
+        "cup_of_coffee/coffee.png",
+        "cat/chelsea.png",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,22 @@ def test_dont_know_counts_as_wrong_but_not_in_h() -> None:
     assert (row["dont_know"], row["different_answers"], row["soft_correct"]) == (4, 1, 0.6)
 
 
+def test_a_typed_dont_know_is_no_name() -> None:
+    said = ["idk", "No idea!", "not sure", "I don't know", "i do not know", "nothing", "???", "", None, "cat"]
+    rows = [trial(f"p{number}", "cat1", word, word == "cat") for number, word in enumerate(said)]
+    row = norms(table(rows)).loc["cat1"]
+    assert (row["modal_answer"], row["modal_share"], row["h"]) == ("cat", 0.1, 0.0)
+    assert (row["different_answers"], row["dont_know"], row["agreement"]) == (1, 9, 0.1)
+    silent = norms(table([trial(f"p{number}", "cat1", "idk", False) for number in range(5)])).loc["cat1"]
+    assert silent["reason"] == "every answer was “don't know”"
+
+
+def test_a_name_that_says_dont_know_is_a_name_where_it_is_right() -> None:
+    rows = [trial(f"p{number}", "nothing1", "nothing", True) for number in range(5)]
+    row = norms(table(rows)).loc["nothing1"]
+    assert (row["modal_answer"], row["modal_share"], row["dont_know"]) == ("nothing", 1.0, 0)
+
+
 def test_a_pilot_of_known_agreement_is_recovered() -> None:
     truth = {"cup1": 0.98, "cup2": 0.9, "owl1": 0.8, "owl2": 0.7, "key1": 0.4}
     found = norms(simulated_pilot(truth, 2000))

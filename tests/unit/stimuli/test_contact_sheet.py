@@ -177,6 +177,16 @@ def test_pictures_are_described_in_words_and_text_is_escaped(sheet: Sheet) -> No
     assert {image["width"] for image in Tags(text).images} == {str(SIZE)}
 
 
+def test_names_that_cannot_be_printed_are_still_shown() -> None:
+    odd = picture(1, "tea\nand\x07 milk")
+    odd = replace(odd, source=replace(odd.source, path="tea/caf\udce9.png"))
+    odd_sheet = make_sheet([odd], replace(HOW, conditions=HOW.conditions[:3]), 0)
+    assert np.asarray(draw(odd_sheet)).any()
+    text = page(odd_sheet).encode().decode()
+    assert Tags(text).images[0]["alt"] == "tea?and? milk, clean"
+    assert "tea/caf?.png" in text
+
+
 def test_one_family_needs_no_filter() -> None:
     text = page(make_sheet(PICTURES[:1], replace(HOW, conditions=HOW.conditions[:3]), 0))
     assert not Tags(text).inputs

@@ -70,11 +70,11 @@ def test_links_out_of_the_folder_and_to_nothing_are_left_out(tmp_path: Path) -> 
 
 
 def test_files_that_cannot_be_told_of_or_read_are_left_out(tmp_path: Path) -> None:
-    put(tmp_path, "dog/a.png", "_/b.png", "dog/two\nlines.png")
+    put(tmp_path, "dog/a.png", "dog/雪\u3000だるま.png", "_/b.png", "dog/two\nlines.png")
     (tmp_path / "dog" / "loop.png").symlink_to(tmp_path / "dog" / "loop.png")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/dog/\xff.png")).write_bytes(b"odd")
     sources, left_out = scan(tmp_path)
-    assert [source.path for source in sources] == ["dog/a.png"]
+    assert [source.path for source in sources] == ["dog/a.png", "dog/雪\u3000だるま.png"]
     assert {row.reason for row in left_out} == {
         "_/b.png lies in a folder whose name is no concept; rename the folder",
         "dog/loop.png is a link that leads to no file; put the picture itself there",

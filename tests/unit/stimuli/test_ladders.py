@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+import sys
+from dataclasses import replace
 from itertools import pairwise
+from types import ModuleType
 
 import numpy as np
 import pytest
 from scipy.stats import t as student
 
 from stimuli.conditions import Condition, ConditionsFile
+from stimuli.corruptions.pixels import Pixels, Rng
 from stimuli.errors import UserError
 from stimuli.ladders import (
     CHANCE,
     TOLERANCE,
+    Chosen,
     HumanCurve,
     Mean,
     Measure,
@@ -66,6 +71,23 @@ def family_of(anchors: tuple[float, float, float], unit: str = "fraction") -> Pe
     )
 
 
+def stairs(monkeypatch: pytest.MonkeyPatch, heights: dict[float, float]) -> Perturbation:
+    """A made-up family that puts pictures on grey: a hundredth more for each unit of severity from 0 to 50,
+    and more from some severities on, which are the keys of ``heights``.
+    """
+
+    def operator(image: Pixels, severity: float, rng: Rng) -> Pixels:
+        share = severity / 100 + sum(more for start, more in heights.items() if severity >= start)
+        return np.rint(image + share * (128 - image.astype(float))).astype(np.uint8)
+
+    module = ModuleType("stimuli.corruptions.stairs")
+    vars(module)["stairs"] = operator
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    family = Perturbation("stairs", "", "", "", "", 1, 0.0, 0.0, 50.0, "", own_levels=(5.0, 45.0))
+    monkeypatch.setitem(PERTURBATIONS, "stairs", family)
+    return family
+
+
 NOISE, BLUR, CONTRAST, PIXELATE = (
     PERTURBATIONS[name] for name in ("gaussian_noise", "gaussian_blur", "contrast", "pixelate")
 )
@@ -116,7 +138,10 @@ def test_more_levels_than_whole_severities_are_refused() -> None:
 def test_severities_without_order_make_no_ladder() -> None:
     with pytest.raises(UserError) as error:
         physical_ladder(PERTURBATIONS["rotation"], 3, None, None, "linear")
-    assert str(error.value) == "the severities of rotation have no order, so that there is no ladder of them"
+    assert str(error.value) == (
+        "the severities of rotation have no order, so that there is no ladder of them; "
+        "write those that you want into the conditions file"
+    )
 
 
 # Similarity
@@ -127,11 +152,11 @@ def test_severities_without_order_make_no_ladder() -> None:
 def test_similarity_falls_in_equal_steps(family: Perturbation, measure: Measure) -> None:
     ladder = similarity_ladder(family, None, 4, PICTURES, measure, 0)
     curve = SimilarityCurve(family, PICTURES, measure, 0)
-    found = [curve(severity) for severity, _ in ladder]
-    assert found == pytest.approx([value for _, value in ladder], abs=2 * TOLERANCE)
-    assert np.diff([value for _, value in ladder]) == pytest.approx(
-        3 * [(found[-1] - found[0]) / 3], abs=2e-3
-    )
+    found = [curve(one.severity) for one in ladder]
+    assert found == [one.reached for one in ladder]
+    wanted = [one.wanted for one in ladder if one.wanted is not None]
+    assert found == pytest.approx(wanted, abs=2 * TOLERANCE)
+    assert np.diff(wanted) == pytest.approx(3 * [(found[-1] - found[0]) / 3], abs=2e-3)
 
 
 @pytest.mark.parametrize("family", [NOISE, BLUR, CONTRAST], ids=lambda family: family.name)
@@ -142,14 +167,14 @@ def test_it_is_what_a_search_over_a_grid_finds(family: Perturbation) -> None:
     found = np.array([curve(float(f"{severity:.6g}")) for severity in grid])
     wanted = float((found[0] + found[-1]) / 2)
     nearest = grid[np.argmin(np.abs(found - wanted))]
-    [(severity, _)] = similarity_ladder(family, [wanted], 1, PICTURES[:3], "ssim", 0)
+    [(severity, *_)] = similarity_ladder(family, [wanted], 1, PICTURES[:3], "ssim", 0)
     assert abs(severity - nearest) <= 1.5 * abs(grid[1] - grid[0]) + 5 * TOLERANCE * abs(last - first)
 
 
 def test_new_pictures_are_as_similar_as_those_it_was_chosen_on() -> None:
     chosen_on, others = [picture(seed) for seed in range(40)], [picture(seed) for seed in range(100, 140)]
     ladder = similarity_ladder(NOISE, [0.7, 0.5, 0.3], 3, chosen_on, "ssim", 0)
-    for severity, wanted in ladder:
+    for severity, wanted, _ in ladder:
         condition = Condition(NOISE.name, severity)
         new = [similarity(one.stimulus(condition, 5), one, "ssim") for one in others]
         assert float(np.mean(new)) == pytest.approx(wanted, abs=0.05)
@@ -159,65 +184,111 @@ def test_whole_severities_come_as_near_as_they_can() -> None:
     quality = PERTURBATIONS["jpeg_compression"]
     curve = SimilarityCurve(quality, PICTURES, "ssim", 0)
     wanted = (curve(20) + curve(21)) / 2 + 1e-3
-    assert similarity_ladder(quality, [wanted], 1, PICTURES, "ssim", 0)[0][0] in {20, 21}
+    [one] = similarity_ladder(quality, [wanted], 1, PICTURES, "ssim", 0)
+    assert one.severity in {20, 21}
+    assert one.missed == (abs(curve(one.severity) - wanted) > TOLERANCE)
 
 
-@pytest.mark.parametrize(("wanted", "bound"), [(0.01, "at least"), (1.5, "at most")])
-def test_a_similarity_out_of_reach_is_refused(wanted: float, bound: str) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "bound", "todo"),
+    [(0.01, "at least", "give a larger one"), (1.5, "at most", "give a smaller one")],
+)
+def test_a_similarity_out_of_reach_is_refused(wanted: float, bound: str, todo: str) -> None:
     with pytest.raises(UserError) as error:
         similarity_ladder(PIXELATE, [wanted], 1, PICTURES, "ssim", 0)
-    assert f"no severity of pixelate gives a mean similarity of {wanted:g}; on these pictures" in str(
-        error.value
-    )
-    assert bound in str(error.value)
+    said = f"no severity of pixelate gives a mean similarity of {wanted:g}: on these pictures it is {bound} "
+    assert str(error.value).startswith(said)
+    assert str(error.value).endswith(f"; {todo}")
 
 
 def test_a_similarity_that_rises_is_refused() -> None:
     with pytest.raises(UserError) as error:
         similarity_ladder(BLUR, None, 3, PICTURES, "ssim", 0, (0.3, 0.8))
     assert str(error.value) == (
-        "similarity is to fall, not to go from 0.3 to 0.8; name others by --from and --to"
+        "similarity is to fall, not to go from 0.3 to 0.8; "
+        "name others by --from and --to, or use --by physical"
     )
 
 
 @pytest.mark.parametrize("family", [NOISE, BLUR, CONTRAST, PIXELATE], ids=lambda family: family.name)
 def test_it_begins_and_ends_at_the_levels_themselves(family: Perturbation) -> None:
     ladder = similarity_ladder(family, None, 3, PICTURES[:3], "ssim", 0)
-    assert (ladder[0][0], ladder[-1][0]) == (family.levels[0], family.levels[-1])
+    assert (ladder[0].severity, ladder[-1].severity) == (family.levels[0], family.levels[-1])
 
 
 def test_what_is_milder_than_the_first_level_is_found_too() -> None:
-    [(severity, _)] = similarity_ladder(BLUR, [0.999], 1, PICTURES[:3], "ssim", 0)
+    [(severity, *_)] = similarity_ladder(BLUR, [0.999], 1, PICTURES[:3], "ssim", 0)
     assert 0 < severity < BLUR.levels[0]
 
 
-def test_a_range_whose_mild_end_is_less_similar_is_left_aside() -> None:
-    glass = PERTURBATIONS["glass_blur"]
-    curve = SimilarityCurve(glass, PICTURES, "ssim", 0)
-    assert curve(glass.low) < curve(glass.levels[0])
-    wanted = curve(1.3)
-    [(severity, _)] = similarity_ladder(glass, [wanted], 1, PICTURES, "ssim", 0)
-    assert glass.levels[0] < severity < glass.levels[-1]
+def test_a_range_whose_mild_end_is_less_similar_is_left_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    family = replace(stairs(monkeypatch, {0.0: 0.1, 5.0: -0.1}), identity=None)
+    curve = SimilarityCurve(family, PICTURES, "rms", 0)
+    assert curve(family.low) < curve(family.levels[0])
+    [(severity, *_)] = similarity_ladder(family, [curve(20)], 1, PICTURES, "rms", 0)
+    assert severity == pytest.approx(20, abs=0.5)
     with pytest.raises(UserError, match="it is at most"):
-        similarity_ladder(glass, [0.999], 1, PICTURES, "ssim", 0)
+        similarity_ladder(family, [0.999], 1, PICTURES, "rms", 0)
 
 
-def test_a_similarity_that_is_jumped_over_is_refused() -> None:
-    glass = PERTURBATIONS["glass_blur"]
-    curve = SimilarityCurve(glass, PICTURES, "ssim", 0)
-    before, after = curve(0.95), curve(0.950001)
+def test_a_similarity_that_is_jumped_over_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    family = stairs(monkeypatch, {20.0: 0.3})
+    curve = SimilarityCurve(family, PICTURES, "rms", 0)
+    before, after = curve(19.9999), curve(20)
     assert before - after > 0.05
     with pytest.raises(UserError) as error:
-        similarity_ladder(glass, [(before + after) / 2], 1, PICTURES, "ssim", 0)
-    assert f"it jumps from {before:.4f} to {after:.4f} at 0.950001, where another parameter" in str(
-        error.value
+        similarity_ladder(family, [(before + after) / 2], 1, PICTURES, "rms", 0)
+    assert f": it jumps from {before:.4f} to {after:.4f} at 20; name others by --at" in str(error.value)
+
+
+def test_steps_that_jumps_make_unequal_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    family = stairs(monkeypatch, {20.0: 0.08})
+    curve = SimilarityCurve(family, PICTURES, "rms", 0)
+    middle, first, last = (curve(19.9999) + curve(20)) / 2, curve(15), curve(25)
+    assert abs(curve(20) - middle) < 0.02
+    with pytest.raises(UserError) as error:
+        similarity_ladder(family, [first, middle, last], 3, PICTURES, "rms", 0)
+    assert f"gives a mean similarity of {middle:.4g}: it jumps from" in str(error.value)
+
+
+def test_two_levels_on_either_side_of_one_jump_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    family = stairs(monkeypatch, {20.0: 0.3})
+    curve = SimilarityCurve(family, PICTURES, "rms", 0)
+    before, after = curve(19.9999) - 1e-3, curve(20) + 1e-3
+    with pytest.raises(UserError) as error:
+        similarity_ladder(family, [curve(10), before, after], 3, PICTURES, "rms", 0)
+    assert str(error.value) == (
+        f"the similarities {before:.4g} and {after:.4g} of stairs lie on either side of one jump, "
+        "at 19.9999 and 20; ask for levels further apart"
     )
+
+
+def test_it_says_where_it_could_only_come_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    family = stairs(monkeypatch, {20.0: 0.02})
+    curve = SimilarityCurve(family, PICTURES, "rms", 0)
+    wanted = (curve(19.9999) + curve(20)) / 2 + 1e-4
+    near, met = similarity_ladder(family, [wanted, curve(40)], 2, PICTURES, "rms", 0)
+    assert TOLERANCE < abs(curve(20) - wanted) < 0.01
+    assert near == Chosen(19.9999, wanted, curve(19.9999))
+    assert (near.missed, met.missed) == (True, False)
 
 
 def test_what_is_done_or_not_has_no_ladder() -> None:
     with pytest.raises(UserError) as error:
         physical_ladder(PERTURBATIONS["greyscale"], 3, None, None, "linear")
-    assert str(error.value) == "greyscale is done or is not done, so that there is no ladder of it"
+    assert str(error.value) == (
+        "greyscale is done or is not done, so that there is no ladder of it; "
+        "write its severity 1 into the conditions file"
+    )
+
+
+def test_what_is_made_against_a_model_has_no_ladder() -> None:
+    with pytest.raises(UserError) as error:
+        physical_ladder(PERTURBATIONS["fgsm"], 3, None, None, "linear")
+    assert str(error.value) == (
+        "fgsm is made against a model, so that no ladder can be chosen from pictures; "
+        "use `stimuli attack` or `stimuli dream` for it"
+    )
 
 
 # People
@@ -262,6 +333,19 @@ def test_pixels_grow_with_the_picture() -> None:
     assert human_ladder(family_of(ANCHORS["low-pass"]), [0.75], 448) == [(2.0, 0.75)]
 
 
+def test_a_severity_beyond_the_range_is_refused_and_not_taken_for_its_end() -> None:
+    high_pass = PERTURBATIONS["high_pass"]
+    with pytest.raises(UserError) as error:
+        human_ladder(high_pass, [0.75, 0.35], 64)
+    assert str(error.value) == (
+        "a proportion correct of 0.35 takes severity 0.162857 of high_pass at 64 px, outside its range of "
+        "0.2 to 128; give another proportion or another --size"
+    )
+    assert human_ladder(high_pass, [0.75], 64) == [(0.497143, 0.75)]
+    with pytest.raises(UserError, match=r"; give another proportion$"):
+        human_ladder(family_of((50.0, 100.0, 250.0)), [0.35], 288)
+
+
 @pytest.mark.parametrize("proportion", [0.29, 0.86])
 def test_extrapolation_is_refused(proportion: float) -> None:
     with pytest.raises(UserError) as error:
@@ -292,7 +376,7 @@ def test_a_family_without_anchors_is_refused() -> None:
 
 
 def test_what_a_ladder_does_is_measured_on_what_a_build_writes() -> None:
-    rungs = measured(NOISE, [0.1, 0.3], [None, None], PICTURES, 7)
+    rungs = measured(NOISE, [Chosen(0.1), Chosen(0.3)], PICTURES, 7)
     image = PICTURES[0].stimulus(Condition("gaussian_noise", 0.1), 7)
     assert [rung.severity for rung in rungs] == [0.1, 0.3]
     assert rungs[0].n == rungs[0].clusters == 8
@@ -322,7 +406,7 @@ def test_one_cluster_has_no_interval() -> None:
 
 
 def rung(severity: float, far: float) -> Rung:
-    return Rung(severity, None, Mean(0.5, 0.4, 0.6), Mean(far, far, far), 3, 3)
+    return Rung(Chosen(severity), Mean(0.5, 0.4, 0.6), Mean(far, far, far), 3, 3)
 
 
 def test_the_gate_refuses_a_ladder_that_does_not_leave_clean_behind() -> None:

@@ -48,21 +48,40 @@ def test_so_many_of_each_concept(folder: Path) -> None:
     assert paths(folder, 2, concepts=["dog"]) == ["dog/ann-1.png", "dog/bob-1.png"]
 
 
-def test_concepts_that_are_kept_clean_are_passed_over_unless_named(folder: Path) -> None:
+def test_concepts_that_are_kept_clean_are_passed_over_and_not_to_be_named(folder: Path) -> None:
     how = ConditionsFile(32, ("cat", "owl"))
     assert {path.partition("/")[0] for path in paths(folder, None, how)} == {"dog"}
-    assert {path.partition("/")[0] for path in paths(folder, None, how, concepts=["cat"])} == {"cat"}
+    with pytest.raises(UserError) as error:
+        paths(folder, None, how, concepts=["cat"])
+    assert str(error.value) == (
+        "cat is kept clean, so that there is no more of it to show; "
+        "name another concept, or take it out of clean_only"
+    )
     with pytest.raises(UserError) as error:
         paths(folder, None, ConditionsFile(32, ("cat", "owl", "dog")))
-    assert str(error.value) == f"all concepts of {folder} are kept clean; name one with --concept"
+    assert str(error.value) == f"all concepts of {folder} are kept clean; take one out of clean_only"
 
 
 def test_what_cannot_be_read_is_passed_over_and_named(folder: Path) -> None:
     (folder / "cat" / "ann-1.png").write_bytes(b"")
+    (folder / "stray.png").write_bytes(b"")
     sample = sample_pictures(folder, SMALL, 1)
     assert sample.pictures[0].source.path == "dog/bob-1.png"
+    assert [row.path for row in sample.left_out] == ["stray.png", "cat/ann-1.png"]
+    assert all(row.reason.startswith(f"{row.path} ") for row in sample.left_out)
+
+
+def test_what_cannot_be_matched_is_passed_over_as_in_a_build(folder: Path, tmp_path: Path) -> None:
+    fine = 60 + 140 * (np.indices((64, 64)).sum(axis=0) % 2).astype(np.uint8)
+    Image.fromarray(fine).save(folder / "cat" / "ann-1.png")
+    conditions = (Condition("clean"), Condition("gaussian_blur", 2))
+    how = ConditionsFile(64, (), conditions, matching=Matching(0.5, 0.1, "stimulus"))
+    sample = sample_pictures(folder, how, None, seed=3)
+    built = build(folder, tmp_path / "out", how, seed=3)
     assert [row.path for row in sample.left_out] == ["cat/ann-1.png"]
-    assert sample.left_out[0].reason.startswith("cat/ann-1.png ")
+    assert sample.left_out == built.left_out
+    assert {one.source.path for one in sample.pictures} == {row.source_path for row in built.stimuli}
+    assert sample_pictures(folder, how, 1, seed=3).pictures[0].source.path == "dog/bob-1.png"
 
 
 HOWS = {
