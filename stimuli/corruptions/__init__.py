@@ -24,6 +24,9 @@ from stimuli.pictures import MATTE
 Operator = Callable[[Pixels, float, Rng], Pixels]
 ValuesOperator = Callable[[Values, float, Rng], Values]
 
+#: longest side of a picture, in pixels; OpenCV counts the places that pixels are fetched from in 16 bits
+LONGEST = 16_384
+
 
 def operator(perturbation: str) -> Operator:
     """Operator of a perturbation. Raises UserError for one that needs a model."""
@@ -55,7 +58,8 @@ def apply(
     as it was. ``severity`` is in the perturbation's own unit. Operators that need no chance draw nothing
     from ``rng``; a ``numpy.random.RandomState`` asks for the published pixels. ``linear_light`` computes on
     light instead of on encoded values. Raises UserError for an unknown perturbation, a severity out of its
-    range, one that needs a model, or one that has no form in linear light.
+    range, one that needs a model, or one that has no form in linear light, and ValueError for what is no
+    picture, or one with a side of more than 16,384 pixels.
     """
     condition = Condition(perturbation, severity)
     rgb = _rgb(image)
@@ -71,6 +75,8 @@ def _rgb(image: Pixels) -> Pixels:
         raise ValueError(
             f"a picture is uint8 of shape (height, width), (…, 3) or (…, 4), not {image.dtype} {image.shape}"
         )
+    if max(image.shape[:2]) > LONGEST:
+        raise ValueError(f"a picture has at most {LONGEST} pixels along a side, not {max(image.shape[:2])}")
     if image.ndim == 2:
         return np.repeat(image[:, :, None], 3, axis=2)
     if image.shape[2] == 3:

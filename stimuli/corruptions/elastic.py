@@ -20,6 +20,8 @@ SMOOTHNESS = 0.01
 TRUNCATE = 3.0
 #: widest kernel, in pixels, that is not applied as a product with a matrix
 WIDEST = 127
+#: binary places of noise and of weights in that product; float64 has one more than both together
+NOISE_BITS, WEIGHT_BITS = 24, 28
 #: alpha of imagecorruptions at its five levels, which at 224 px displace by (within 1%) ``own_levels``
 PUBLISHED_ALPHA = (12.5, 16.25, 21.25, 25.0, 30.0)
 #: imagecorruptions draws displacements of up to this fraction of the height before it smooths them
@@ -65,12 +67,13 @@ def elastic_transform_published(image: Pixels, severity: float, rng: Rng) -> Pix
         right, down = (_legacy_smoothed(rng.uniform(-1, 1, size=shape), sigma, alpha) for _ in range(2))
         return _legacy_fetched(moved, down, right)
     moved = _affine(values, rng.uniform(-affine, affine, size=(3, 2)))
-    noise = np.float32(2 * alpha) * (rng.random((2, *shape), dtype=np.float32) - np.float32(0.5))
-    return to_uint8(_fetched(moved, *(_smoothed(plane, sigma) for plane in noise)))
+    noise = rng.random((2, *shape), dtype=np.float32) - np.float32(0.5)
+    down, right = (np.float32(2 * alpha) * _smoothed(plane, sigma) for plane in noise)
+    return to_uint8(_fetched(moved, down, right))
 
 
 def _power(values: Values) -> float:
-    return float(np.vdot(values, values))
+    return float(np.square(values, dtype=np.float64).sum())
 
 
 def _fetched(values: Pixels | Values, down: Values, right: Values) -> Values:
@@ -83,21 +86,32 @@ def _fetched(values: Pixels | Values, down: Values, right: Values) -> Values:
 
 
 def _smoothed(plane: Values, sigma: float) -> Values:
-    """Smoothed by a Gaussian, edges reflected; a wide one is faster as a product with a matrix."""
+    """Noise of ±0.5 smoothed by a Gaussian, edges reflected; a wide one is faster as a product with a matrix.
+
+    Noise of ``NOISE_BITS`` binary places times weights of ``WEIGHT_BITS`` adds up exactly in float64, in
+    whatever order a library adds.
+    """
     height, width = plane.shape
     taps = 2 * int(TRUNCATE * sigma + 0.5) + 1
     if taps <= WIDEST:
         blurred = cv2.GaussianBlur(plane, (taps, taps), sigma, borderType=cv2.BORDER_REFLECT)
         return np.asarray(blurred, np.float32)
-    return np.asarray(_smoothing(height, sigma) @ plane @ _smoothing(width, sigma).T, np.float32)
+    down = _rounded(_smoothing(height, sigma) @ plane, NOISE_BITS)
+    return np.asarray(down @ _smoothing(width, sigma).T, np.float32)
+
+
+def _rounded(values: Floats, bits: int) -> Floats:
+    """To so many binary places."""
+    rounded: Floats = np.rint(values * 2.0**bits) * 2.0**-bits
+    return rounded
 
 
 @lru_cache(maxsize=4)
-def _smoothing(length: int, sigma: float) -> Values:
+def _smoothing(length: int, sigma: float) -> Floats:
     """Matrix that smooths a line of samples, shape (length, length)."""
     lines = np.eye(length)
     smoothed = ndimage.gaussian_filter1d(lines, sigma, axis=0, mode="reflect", truncate=TRUNCATE)
-    return np.asarray(smoothed, np.float32)
+    return _rounded(smoothed, WEIGHT_BITS)
 
 
 def _affine(values: Values, moves: Floats) -> Values:

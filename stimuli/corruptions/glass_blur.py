@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -13,26 +15,31 @@ from stimuli.perturbations import PERTURBATIONS
 #: for each pixel, in reading order, the pixel whose value it gets
 Order = npt.NDArray[np.intp]
 
+#: how far pixels change places, in standard deviations of the blur, and how often; 4 px, twice, at 1.5 px
+REACH = 8 / 3
+ITERATIONS = 2
+
 
 def glass_blur(image: Pixels, severity: float, rng: Rng) -> Pixels:
     """Blur by a Gaussian of SD ``severity``, in pixels, let pixels change places nearby, and blur again.
 
-    In each iteration every pixel changes places, once on its own account, with one drawn uniformly from those
-    at most ``delta`` rows and columns away, itself among them (beyond the picture's edge: the nearest in it).
-    Pixels take turns lattice by lattice: those 2 delta + 1 rows and columns apart all at once, since they
-    cannot meet; the lattices in random order. So the values between the two blurs, which are whole grey
-    levels, are a permutation: none is lost or doubled, and no direction is preferred. Values are also passed
-    on: at the published levels they end up 1.7, 2.0, 3.5, 4.0 and 5.1 pixels (SD) from their row or column.
-    After ImageNet-C (Hendrycks & Dietterich 2019), whose pixels do not change places, see
+    Twice, every pixel changes places, once on its own account, with one nearby, itself among them (beyond
+    the picture's edge: the nearest in it). How many rows and columns away that one lies is uniform up to
+    the reach of 8/3 SD plus half a pixel, to either side, and rounded. Pixels take turns lattice by
+    lattice: those that cannot meet all at once; the lattices in random order. So the values between the two
+    blurs, which are whole grey levels, are a permutation: none is lost or doubled, and no direction is
+    preferred. Values are also passed on: at the levels they end up 2.7, 3.4, 3.7, 3.9 and 5.0 pixels (SD)
+    from their row or column. After ImageNet-C (Hendrycks & Dietterich 2019), whose pixels do not change
+    places, and whose reach and iterations do not grow with the SD and are those of here at 1.5 px only: see
     ``glass_blur_published``. Legacy: the same from the draws of a RandomState, blurs in float64, cut off
     instead of rounded.
     """
-    return _behind_glass(image, severity, _exchanged(image.shape[:2], "glass_blur", severity, rng), rng)
+    return _behind_glass(image, severity, _exchanged(image.shape[:2], severity, rng), rng)
 
 
 def glass_blur_values(values: Values, severity: float, rng: Rng) -> Values:
     """Glass before float32 values, shape (height, width, 3)."""
-    order = _exchanged(values.shape[:2], "glass_blur", severity, rng)
+    order = _exchanged(values.shape[:2], severity, rng)
     return gaussian(_taken(gaussian(values, severity), order), severity)
 
 
@@ -45,13 +52,13 @@ def glass_blur_published(image: Pixels, severity: float, rng: Rng) -> Pixels:
     lost, and the picture moves by 1 to 2 pixels, down and to the right. A margin of ``delta`` pixels is not
     visited. Legacy: the published pixels.
     """
-    order = _copied(image.shape[:2], "glass_blur_published", severity, rng)
+    order = _copied(image.shape[:2], severity, rng)
     return _behind_glass(image, severity, order, rng)
 
 
 def glass_blur_published_values(values: Values, severity: float, rng: Rng) -> Values:
     """Glass before float32 values, shape (height, width, 3)."""
-    order = _copied(values.shape[:2], "glass_blur_published", severity, rng)
+    order = _copied(values.shape[:2], severity, rng)
     return gaussian(_taken(gaussian(values, severity), order), severity)
 
 
@@ -75,12 +82,6 @@ def _taken_pixels(image: Pixels, order: Order) -> Pixels:
     return np.asarray(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), np.uint8)
 
 
-def _setting(name: str, severity: float) -> tuple[int, int]:
-    """Reach of a change of places, in pixels, and number of iterations."""
-    row = PERTURBATIONS[name]
-    return int(row.companion("delta", severity)), int(row.companion("iterations", severity))
-
-
 def _offsets(rng: Rng, low: int, high: int, shape: tuple[int, ...]) -> npt.NDArray[np.signedinteger]:
     """Draw whole numbers from ``low`` to ``high`` - 1."""
     if isinstance(rng, np.random.RandomState):
@@ -88,24 +89,32 @@ def _offsets(rng: Rng, low: int, high: int, shape: tuple[int, ...]) -> npt.NDArr
     return rng.integers(low, high, size=shape, dtype=np.int8)
 
 
-def _exchanged(shape: tuple[int, ...], name: str, severity: float, rng: Rng) -> Order:
+def _exchanged(shape: tuple[int, ...], severity: float, rng: Rng) -> Order:
     """Draw a permutation of pixels by changes of places."""
-    delta, iterations = _setting(name, severity)
     order = np.arange(shape[0] * shape[1])
-    for _ in range(iterations):
-        partners = _partners(shape, delta, rng)
-        apart = 2 * delta + 1
+    apart = 2 * math.ceil(REACH * severity) + 1
+    for _ in range(ITERATIONS):
+        partners = _partners(shape, REACH * severity, rng)
         for lattice in rng.permutation(apart * apart).tolist():
             _change_places(order.reshape(shape), partners, divmod(lattice, apart), apart)
     return order
 
 
-def _partners(shape: tuple[int, ...], delta: int, rng: Rng) -> Order:
+def _partners(shape: tuple[int, ...], reach: float, rng: Rng) -> Order:
     """Draw for each pixel the one that it changes places with; shape (height, width)."""
     height, width = shape
-    down, right = _offsets(rng, -delta, delta + 1, (2, *shape))
+    furthest = math.ceil(reach)
+    drawn = np.rint((2 * reach + 1) * (_uniform((2, *shape), rng) - np.float32(0.5)))
+    down, right = np.clip(drawn, -furthest, furthest).astype(np.intp)
     rows = np.clip(np.arange(height)[:, None] + down, 0, height - 1)
     return np.asarray(rows * width + np.clip(np.arange(width) + right, 0, width - 1), np.intp)
+
+
+def _uniform(shape: tuple[int, ...], rng: Rng) -> Values:
+    """Draw numbers from 0 to 1."""
+    if isinstance(rng, np.random.RandomState):
+        return rng.random_sample(shape).astype(np.float32)
+    return rng.random(shape, dtype=np.float32)
 
 
 def _change_places(order: Order, partners: Order, first: tuple[int, int], apart: int) -> None:
@@ -117,9 +126,10 @@ def _change_places(order: Order, partners: Order, first: tuple[int, int], apart:
     order[here] = moved
 
 
-def _copied(shape: tuple[int, ...], name: str, severity: float, rng: Rng) -> Order:
+def _copied(shape: tuple[int, ...], severity: float, rng: Rng) -> Order:
     """Draw the order that the published visits leave."""
-    delta, iterations = _setting(name, severity)
+    row = PERTURBATIONS["glass_blur_published"]
+    delta, iterations = (int(row.companion(name, severity)) for name in ("delta", "iterations"))
     order = np.arange(shape[0] * shape[1])
     for _ in range(iterations if min(shape) > 2 * delta else 0):
         order = order.take(_resolved(_origins(shape, delta, rng)))

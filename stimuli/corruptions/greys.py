@@ -32,7 +32,8 @@ def grey_of(values: Values | Pixels) -> Grey:
 
 def exact_grey(image: Pixels) -> ExactGrey:
     """Grey of a picture as the published code takes it, 0 to 1."""
-    grey: ExactGrey = image / 255.0 @ WEIGHTS
+    red, green, blue = (image[:, :, channel] / 255.0 * WEIGHTS[channel] for channel in range(3))
+    grey: ExactGrey = red + green + blue
     return grey
 
 

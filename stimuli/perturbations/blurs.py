@@ -22,7 +22,7 @@ DISC_LEVELS = (3.0, 4.0, 6.0, 8.0, 10.0)
 DISC = (Companion("alias_blur", "px", (0.1, 0.5, 0.5, 0.5, 0.5)),)
 #: standard deviations of the motion, with its extent
 MOTION_LEVELS = (3.0, 5.0, 8.0, 12.0, 15.0)
-MOTION = (Companion("radius", "px", (10, 15, 15, 15, 20), whole=True),)
+MOTION_RADII = (10.0, 15.0, 15.0, 15.0, 20.0)
 #: largest zooms, with the distance between one zoom and the next
 ZOOM_LEVELS = (1.11, 1.15, 1.2, 1.24, 1.3)
 ZOOM = (Companion("step", "", (0.01, 0.01, 0.02, 0.02, 0.03)),)
@@ -78,19 +78,21 @@ BLURS: tuple[Perturbation, ...] = (
     Perturbation(
         name="glass_blur",
         group=GROUP,
-        does="blur by a Gaussian, pixels change places with others up to delta px away, the same blur again",
+        does="blur by a Gaussian, pixels change places twice with others up to 8/3 SD away, the blur again",
         parameter="standard deviation of the Gaussian",
         unit="px",
         direction=1,
         identity=None,
-        low=0.0,
-        high=32.0,
+        low=0.7,
+        high=16.0,
         source=IMAGENET_C,
-        published_levels=GLASS_LEVELS,
+        own_levels=GLASS_LEVELS,
         random=True,
         linear_light=True,
-        companions=GLASS,
-        mind="stronger than the published form: pixels go 1.7 to 5.1 px far (SD), there 0.7 to 4 px",
+        mind="all lengths grow with the severity, so scale it with the stimulus; pixels go 3.9 to 3.4 times "
+        "as far as the blur's SD; the levels are the published SDs, whose reach and iterations do not grow "
+        "with them and are the ones here at 1.5 only (see glass_blur_published); below 0.7 px the blur no "
+        "longer smooths the disorder, and milder would be further from clean",
     ),
     Perturbation(
         name="glass_blur_published",
@@ -98,7 +100,7 @@ BLURS: tuple[Perturbation, ...] = (
         does="blur by a Gaussian, pixels copy others up to delta px away one by one, the same blur again",
         parameter="standard deviation of the Gaussian",
         unit="px",
-        direction=1,
+        direction=0,
         identity=None,
         low=0.0,
         high=32.0,
@@ -107,12 +109,15 @@ BLURS: tuple[Perturbation, ...] = (
         random=True,
         linear_light=True,
         companions=GLASS,
-        mind="half to three quarters of the pixels are lost; the picture moves down and right by 1 to 2 px",
+        mind="delta and iterations go up and down, and photographs come nearer to clean from 0.7 to 0.9 and "
+        "from 1 to 1.1, so severities count as unordered; half to three quarters of the pixels are lost; the "
+        "picture moves down and right by 1 to 2 px",
     ),
     Perturbation(
         name="motion_blur",
         group=GROUP,
-        does="blur by a Gaussian along a line within 45° of the horizontal, cut at the radius to both sides",
+        does="blur by a Gaussian along a line within 45° of the horizontal, cut to both sides at the least "
+        "radius or, beyond 15 px, at 4/3 SD",
         parameter="standard deviation of the Gaussian",
         unit="px",
         direction=1,
@@ -123,8 +128,9 @@ BLURS: tuple[Perturbation, ...] = (
         published_levels=MOTION_LEVELS,
         random=True,
         linear_light=True,
-        companions=MOTION,
-        mind="the radius cuts the wide ones: at 15 px the standard deviation along the line is 10.4 px",
+        companions=(Companion("least_radius", "px", MOTION_RADII, whole=True),),
+        mind="the radius cuts the wide ones: at 15 px the standard deviation along the line is 10.4 px, and "
+        "beyond it 0.68 of what is asked for",
     ),
     Perturbation(
         name="motion_blur_published",
@@ -135,12 +141,12 @@ BLURS: tuple[Perturbation, ...] = (
         direction=1,
         identity=None,
         low=0.1,
-        high=128.0,
+        high=15.0,
         source=f"{MICHAELIS}; after {IMAGENET_C}",
         published_levels=MOTION_LEVELS,
         random=True,
         linear_light=True,
-        companions=MOTION,
+        companions=(Companion("radius", "px", MOTION_RADII, whole=True),),
         mind="moves the picture to the left, by 11 px at 15 px; a picture smaller than the line gets darker",
     ),
     Perturbation(

@@ -29,7 +29,8 @@ DIGITAL: tuple[Perturbation, ...] = (
         own_levels=(1.5, 2.0, 2.5, 3.0, 4.0),
         random=True,
         linear_light=True,
-        mind="the published levels change the roughness of the fog too: see fog_published",
+        mind="the published levels change the roughness of the fog too: see fog_published; veils differ in "
+        "how much they hide, so a few dozen pictures may not tell two levels apart",
     ),
     Perturbation(
         name="fog_published",
@@ -37,7 +38,7 @@ DIGITAL: tuple[Perturbation, ...] = (
         does="(x + c F) m / (m + c), F the corner of a fractal veil, its side the next power of two",
         parameter=LEVEL,
         unit="published level",
-        direction=1,
+        direction=0,
         identity=None,
         low=1.0,
         high=5.0,
@@ -50,7 +51,8 @@ DIGITAL: tuple[Perturbation, ...] = (
             Companion("amount", "", (1.5, 2.0, 2.5, 2.5, 3.0), whole=True),
             Companion("wibble_decay", "", (2.0, 2.0, 1.7, 1.5, 1.4), whole=True),
         ),
-        mind="levels 3 and 4 have the same amount; a picture shows a part of the veil that hangs on its size",
+        mind="levels 3 and 4 have the same amount, and either may be further from clean, so severities count "
+        "as unordered; a picture shows a part of the veil that hangs on its size",
     ),
     Perturbation(
         name="brightness",

@@ -20,8 +20,9 @@ PARTS: tuple[Perturbation, ...] = (
         source="Mooney (1957), Age in the development of closure ability in children, "
         f"Canadian Journal of Psychology 11:219-226; threshold of {OTSU}",
         own_levels=(1.0, 2.0, 4.0, 8.0, 16.0),
-        mind="the share of white, so the mean luminance, differs between pictures: fix luminance afterwards "
-        "where it matters; pixels are those of the stimulus",
+        mind="the share of white differs between pictures, and with it mean luminance and contrast: match "
+        "both afterwards where it matters, since one alone leaves the other uneven; pixels are those of the "
+        "stimulus",
     ),
     Perturbation(
         name="bubbles",

@@ -7,7 +7,7 @@ image``. Handed a Generator it is the corrected form, handed a RandomState the p
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from PIL import Image
 
 from stimuli.corruptions import apply
 from stimuli.corruptions.pixels import Rng
+from stimuli.measures import distance
 from stimuli.perturbations import PERTURBATIONS
 
 data: Any = skimage.data
@@ -31,6 +32,8 @@ PATCHES: dict[str, Pixels] = {
     "fur": np.ascontiguousarray(data.chelsea()[100:132, 150:214]),
     "cup": np.ascontiguousarray(data.coffee()[50:82, 250:282]),
 }
+#: six whole photographs, the last two grey
+PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "camera", "coins")
 
 
 def whole_photograph(name: str, side: int = 224) -> Pixels:
@@ -40,6 +43,17 @@ def whole_photograph(name: str, side: int = 224) -> Pixels:
     left, top = (image.width - short) // 2, (image.height - short) // 2
     square = image.crop((left, top, left + short, top + short))
     return np.asarray(square.resize((side, side), Image.Resampling.BICUBIC))
+
+
+def mean_distances(name: str, severities: Sequence[float], side: int, legacy: bool) -> list[float]:
+    """RMS distance from clean at each severity, the mean of PHOTOGRAPHS, as the gate of a build has it."""
+    images = [whole_photograph(photograph, side) for photograph in PHOTOGRAPHS]
+
+    def one(seed: int, severity: float) -> float:
+        rng: Rng = np.random.RandomState(0) if legacy else np.random.default_rng(seed)
+        return distance(apply(name, images[seed], severity, rng), images[seed])
+
+    return [float(np.mean([one(seed, severity) for seed in range(len(images))])) for severity in severities]
 
 
 def grey_level(value: float) -> int:
