@@ -77,7 +77,7 @@ def trials_of_file(data: Path, pairs: Sequence[Pair] | None, options: dict[str, 
     check_pairs(frame, pairs, str(data))
     units = there if wanted is None else tuple(dict.fromkeys(wanted))
     dreams = PUBLISHED_DREAMS if frame.attrs["form"] == "published" else _dream_levels(frame)
-    notes = (*frame.attrs["notes"], *_exclusions(frame))
+    notes = (*frame.attrs["notes"], *_exclusions(frame), *adaptive_notes(frame))
     return Trials(frame, str(data), units, dreams=dreams, notes=notes)
 
 
@@ -111,6 +111,19 @@ def _exclusions(frame: pd.DataFrame) -> tuple[str, ...]:
     return (f"{excluded} rows are marked as excluded and left out.",) if excluded else ()
 
 
+def adaptive_notes(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Say of a trial table that severities followed the answers in some of its rows, if they did."""
+    if "adaptive" not in frame:
+        return ()
+    count = int(frame["adaptive"].fillna(False).astype(bool).sum())
+    if not count:
+        return ()
+    return (
+        f"{count} rows are adaptive: who answers better is shown harder pictures, so that recognition at "
+        "their severities is not that of all participants.",
+    )
+
+
 def rows_of_study(name: str) -> Trials:
     """Take a study's judged answers, all its test stimuli, and the roles of its levels; no activations yet.
 
@@ -140,7 +153,7 @@ def rows_of_study(name: str) -> Trials:
         invariant=_levels(roles, "invariant"),
         adversarial=_levels(roles, "adversarial"),
         dreams=_levels(roles, "dream"),
-        notes=(*((REHEARSAL,) if study.rehearsal else ()), *_exclusions(frame)),
+        notes=(*((REHEARSAL,) if study.rehearsal else ()), *_exclusions(frame), *adaptive_notes(frame)),
         stimuli=stimuli[stimuli["kind"].eq("test")].reset_index(drop=True),
     )
 

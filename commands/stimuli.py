@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -17,6 +18,11 @@ from commands.stimuli_norm import norm
 from commands.stimuli_preview import preview
 from stimuli.conditions import DEFAULT_CONDITIONS
 from stimuli.conditions_file import load_conditions
+from stimuli.manifest import Stimulus
+from stimuli.perturbations import CLEAN
+
+#: share of clipped values of a matched picture from which on it is told
+MUCH_CLIPPED = 0.3
 
 
 @click.group()
@@ -61,10 +67,11 @@ def build(
     """
     from stimuli.generate import build as build_stimuli
 
+    wanted = load_conditions(conditions) if conditions else DEFAULT_CONDITIONS
     done = build_stimuli(
         source,
         out,
-        load_conditions(conditions) if conditions else DEFAULT_CONDITIONS,
+        wanted,
         seed,
         jobs,
         force,
@@ -72,6 +79,8 @@ def build(
     )
     for row in done.left_out:
         click.echo(f"Left out: {row.reason}", err=True)
+    if wanted.matching is not None and (warning := _clipped(done.stimuli)):
+        click.echo(warning, err=True)
     pictures = len({row.source for row in done.stimuli})
     summary = {
         "out": str(out),
@@ -83,6 +92,18 @@ def build(
     say(summary, _sentence(out, pictures, done.rendered, len(done.stimuli)), quiet=quiet, as_json=as_json)
     if done.left_out and not skip_broken:
         sys.exit(1)
+
+
+def _clipped(stimuli: Sequence[Stimulus]) -> str:
+    """What to know of pictures that matching has clipped; empty where it has clipped few values."""
+    clean = [row for row in stimuli if row.perturbation == CLEAN and row.clipped_fraction > MUCH_CLIPPED]
+    if not clean:
+        return ""
+    worst = max(clean, key=lambda row: row.clipped_fraction)
+    return (
+        f"Matched: {len(clean)} of the pictures have more than {MUCH_CLIPPED:.0%} of their values at black "
+        f"or white, {worst.source_path} most ({worst.clipped_fraction:.0%}); match to a lower contrast"
+    )
 
 
 def _sentence(out: Path, pictures: int, rendered: int, count: int) -> str:

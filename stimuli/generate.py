@@ -47,6 +47,7 @@ from stimuli.perturbations import CLEAN, PERTURBATIONS, Perturbation
 from stimuli.pictures import RECIPE, load_picture
 from stimuli.seeds import generator, stimulus_id, stimulus_seed
 from stimuli.sources.folder import LeftOut, Source, scan
+from stimuli.visual_angle import degrees
 
 PARTIAL_NAME = ".partial.jsonl"
 #: what ``build.json`` calls a folder that is made here
@@ -400,6 +401,8 @@ def render(
 def _parameters(conditions: ConditionsFile, condition: Condition, build_seed: int) -> str:
     """How stimuli of a condition are made, as JSON: the recipe, and what goes with the severity."""
     chosen = PERTURBATIONS[condition.perturbation].parameters(condition.severity)
+    if conditions.degrees is not None and condition.unit == "px":
+        chosen["severity_degrees"] = degrees(condition.severity, conditions.size, conditions.degrees)
     recipe = {**RECIPE, "size": conditions.size, "build_seed": build_seed, **_options(conditions)}
     return json.dumps({**recipe, **chosen}, sort_keys=True)
 

@@ -49,9 +49,11 @@ def matched(image: Pixels, wanted: Matching, name: str) -> Pixels:
         middle += target[0] - achieved[0]
         gain *= min(1.5, target[1] / achieved[1])
     if nearest > TOLERANCE:
+        kept = ["" if value is not None else ", its own," for value in (wanted.luminance, wanted.contrast)]
         raise CannotMatchError(
-            f"{name} cannot be given mean luminance {target[0]:.3f} and RMS contrast {target[1]:.3f} (it "
-            f"comes to {found[0]:.3f} and {found[1]:.3f}); leave it out, or match to other values"
+            f"{name} cannot be given mean luminance {target[0]:.3f}{kept[0]} and RMS contrast {target[1]:.3f}"
+            f"{kept[1]} (it comes to {found[0]:.3f} and {found[1]:.3f}); "
+            "leave it out, or match to other values"
         )
     return best
 

@@ -56,7 +56,7 @@ def _refuse_other(build: Path, row: Stimulus, found: dict[str, tuple[Path, Stimu
     if same.image_sha256 != row.image_sha256:
         raise UserError(
             f"stimulus {row.stimulus} ({row.source_path}, {row.condition}) is another picture in {build} "
-            f"than in {before}; build both with one seed and one version"
+            f"than in {before}; build both with one seed, one version and the same options"
         )
 
 

@@ -40,7 +40,7 @@ PARTS: tuple[Perturbation, ...] = (
         own_levels=(0.8, 0.6, 0.4, 0.2, 0.1),
         random=True,
         mind="a pixel that is half visible counts as half; which parts are seen is chance, so use several "
-        "replicates",
+        "pictures",
     ),
     Perturbation(
         name="occlusion",
@@ -57,7 +57,7 @@ PARTS: tuple[Perturbation, ...] = (
         "(grey squares); number and places are this project's",
         own_levels=(0.1, 0.2, 0.4, 0.6, 0.8),
         random=True,
-        mind="which parts are covered is chance, so use several replicates; patches add edges of their own",
+        mind="which parts are covered is chance, so use several pictures; patches add edges of their own",
     ),
     Perturbation(
         name="mosaic",

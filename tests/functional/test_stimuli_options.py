@@ -56,6 +56,27 @@ def test_sources_are_matched_before_they_are_degraded(pictures: Path, tmp_path: 
     }
 
 
+def test_a_match_that_clips_much_is_told(pictures: Path, tmp_path: Path) -> None:
+    conditions = tmp_path / "conditions.toml"
+    conditions.write_text("size = 96\n[match]\nluminance = 0.5\ncontrast = 0.3\n", encoding="utf-8")
+    result = run("build", pictures, "--out", tmp_path / "out", "--conditions", conditions, "--quiet")
+    clipped = {row.source_path: row.clipped_fraction for row in read_manifest(tmp_path / "out")}
+    many = [share for share in clipped.values() if share > 0.3]
+    worst = max(clipped, key=lambda path: clipped[path])
+    assert many
+    assert result.stderr == (
+        f"Matched: {len(many)} of the pictures have more than 30% of their values at black or white, "
+        f"{worst} most ({clipped[worst]:.0%}); match to a lower contrast\n"
+    )
+
+
+def test_severities_in_degrees_are_in_the_manifest(pictures: Path, tmp_path: Path) -> None:
+    done = made(pictures, tmp_path / "out", ConditionsFile(96, (), BOTH, degrees=8.0))
+    told = {row.perturbation: json.loads(row.parameters) for row in done.stimuli}
+    assert told["gaussian_blur"]["severity_degrees"] == pytest.approx(0.3337, abs=1e-3)
+    assert "severity_degrees" not in told["gaussian_noise"]
+
+
 def test_stimuli_are_matched_after_they_were_degraded(pictures: Path, tmp_path: Path) -> None:
     wanted = ConditionsFile(96, (), BOTH, matching=Matching(0.5, 0.15, "stimulus"))
     for row in made(pictures, tmp_path / "out", wanted).stimuli:
@@ -145,7 +166,12 @@ def test_builds_are_merged_and_what_they_share_is_taken_once(pictures: Path, tmp
     ("size", "seed", "message"),
     [
         (64, 0, "stimuli of {two} are 64 x 64 pixels and those of {one} 96 x 96; build them at one size"),
-        (96, 1, "is another picture in {two} than in {one}; build both with one seed and one version"),
+        (
+            96,
+            1,
+            "is another picture in {two} than in {one}; "
+            "build both with one seed, one version and the same options",
+        ),
     ],
 )
 def test_builds_that_do_not_fit_are_refused(
