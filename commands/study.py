@@ -10,7 +10,6 @@ import click
 from commands.database import study_database
 from commands.options import json_option, quiet_option, say
 from experiment_server.context import utc_now
-from experiment_server.design.adaptive import Estimate
 from experiment_server.design.freeze import FrozenStudy, freeze
 from experiment_server.migrations import schema
 from experiment_server.models.database import connect, explaining, reading, writing
@@ -209,42 +208,18 @@ def _status_lines(found: studies.Status) -> str:
 def threshold(name: str, quiet: bool, as_json: bool) -> None:
     """Estimate each participant's threshold from the answers to an adaptive study's trials.
 
-    A line has the pseudonym, the number of answers, the threshold with its 95% credible interval, and the
-    severity at the study's target proportion of right answers.
+    A line has the pseudonym, the number of answers, the threshold, and the severity at the study's target
+    proportion of right answers, each with its 95% credible interval as far as the severities shown can tell.
 
     \b
     Example:
       python manage.py study threshold demo
     """
+    from commands.study_threshold import lines, rows
+
     with study_database(load_settings()) as engine, reading(engine) as connection:
         found = adapt.thresholds(connection, name)
-    rows = [_threshold_row(one) for one in found]
-    lines = "\n".join(_threshold_line(one) for one in found)
-    say({"name": name, "sessions": rows}, lines or "There is no answer yet.", quiet=quiet, as_json=as_json)
-
-
-def _threshold_row(one: adapt.SessionThreshold) -> dict[str, Any]:
-    at_target = one.at_target and {"severity": one.at_target.severity, **_interval(one.at_target)}
-    return {
-        "participant": one.pseudonym,
-        "answers": one.answers,
-        "threshold": one.threshold.severity,
-        **_interval(one.threshold),
-        "at_target": at_target,
-    }
-
-
-def _interval(one: Estimate) -> dict[str, float]:
-    return {"low": one.low, "high": one.high, "log_sd": one.log_sd, "reached": one.reached}
-
-
-def _threshold_line(one: adapt.SessionThreshold) -> str:
-    target = f"{one.at_target.severity:.3g}" if one.at_target else "hardly reached"
-    half = one.threshold
-    return (
-        f"{one.pseudonym}: {one.answers} answers, threshold {half.severity:.3g} "
-        f"({half.low:.3g} to {half.high:.3g}), at the target {target}"
-    )
+    say(rows(found), lines(found), quiet=quiet, as_json=as_json)
 
 
 @study.command("list")

@@ -125,7 +125,7 @@ def _write_texts(
     _write_json(folder / "study.json", _public_study(study))
     names = [*(path.name for path in folder.iterdir()), SUMMARY]
     (folder / "README.md").write_text(
-        readme(study.title, summary, names, study.definition["credits"]), encoding="utf-8"
+        readme(study.title, summary, names, study.definition["credits"], study.adaptive), encoding="utf-8"
     )
 
 

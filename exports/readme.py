@@ -20,6 +20,16 @@ FILES = {
     "export.json": "versions, counts, and the SHA-256 of every other file",
 }
 
+_MEAN = """
+    accuracy = {0}[{0}.trial_category == "experiment"].groupby("perturbation").soft_correct.mean()
+"""
+
+_ADAPTIVE = """
+
+Where `adaptive` is true, the severity of `{0}` was chosen by the participant's own earlier answers: who sees
+better was shown harder pictures, so that everybody is right about as often. Leave these trials out of every
+mean, and never compare accuracy between their severities: use thresholds, or a model of the trials."""
+
 _NOT_IN_IT = """## What is not in it
 
 Who took part, and when. `participant` is a pseudonym drawn at random; Prolific's identifiers never leave the
@@ -38,9 +48,16 @@ An answer “don't know” is a row: `response` and `response_clean` are empty, 
 
 
 def readme(
-    title: str, summary: Mapping[str, Any], files: Sequence[str], credits: Sequence[Mapping[str, str]]
+    title: str,
+    summary: Mapping[str, Any],
+    files: Sequence[str],
+    credits: Sequence[Mapping[str, str]],
+    adaptive: str = "",
 ) -> str:
-    """Write the README for an export with these files; ``summary`` is the content of ``export.json``."""
+    """Write the README for an export with these files; ``summary`` is the content of ``export.json``.
+
+    ``adaptive`` is the perturbation whose severities answers chose, empty if none.
+    """
     listed = "\n".join(f"- `{name}` {FILES[name]}" for name in FILES if name in files)
     counts = summary["counts"]
     return f"""# {title}
@@ -57,9 +74,7 @@ It holds {counts["trials"]} answered trials of {counts["participants_with_trials
 
     import pandas as pd
     trials = pd.read_parquet("trials.parquet")
-    trials = pd.read_csv("trials.csv", keep_default_na=False, na_values=[""])
-    accuracy = trials[trials.trial_category == "experiment"].groupby("perturbation").soft_correct.mean()
-
+    trials = pd.read_csv("trials.csv", keep_default_na=False, na_values=[""]){_example(adaptive)}
 `keep_default_na=False` matters: somebody may have typed "NA" or "null". In R:
 `readr::read_csv("trials.csv", na = "")`. An empty field is a missing value; the codebook says what that
 means in each column.
@@ -67,7 +82,7 @@ means in each column.
 Rows with `trial_category` `practice` or `catch` are not data: leave them out of every mean, and rows
 with `excluded` too. Rows are not independent: one participant answers many pictures, and one picture is
 answered by many participants, so resample both. Who has named a concept before names its next picture more
-easily: `concept_repetition` tells first pictures from later ones.
+easily: `concept_repetition` tells first pictures from later ones.{_of_adaptive(adaptive)}
 
 `excluded` participants are those that a rule of `study.json` (`exclusion.flags`), or a person on record,
 keeps out of the analysis; `exclusions.csv` says why. A rule judges a session when it ended or answered its
@@ -78,6 +93,16 @@ Their rows are in the files all the same, and no exclusion touched anybody's pay
 
 {_credits(credits)}
 """
+
+
+def _example(adaptive: str) -> str:
+    if not adaptive:
+        return _MEAN.format("trials")
+    return f"\n    constant = trials[~trials.adaptive]{_MEAN.format('constant')}"
+
+
+def _of_adaptive(adaptive: str) -> str:
+    return _ADAPTIVE.format(adaptive) if adaptive else ""
 
 
 def _credits(credits: Sequence[Mapping[str, str]]) -> str:

@@ -63,8 +63,13 @@ class StudyRecord:
     @property
     def offered(self) -> int:
         """How many alternatives a trial offers; 0 where answers are typed."""
-        design = self.frozen.design
-        return design.response.choices or len(design.alternatives)
+        return self.frozen.design.offered
+
+    @property
+    def adaptive(self) -> str:
+        """The perturbation whose severities participants' own answers choose; empty where none are chosen."""
+        table = self.file.get("adaptive") or {}
+        return str(table.get("perturbation", ""))
 
     @property
     def roles(self) -> dict[int, str]:

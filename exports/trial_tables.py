@@ -87,6 +87,7 @@ def _answered(connection: Connection, study_id: int) -> Sequence[Mapping[Any, An
     answered = (
         select(
             *(Trial.trial_index, Trial.kind, Session.id.label("session_id"), Session.seed),
+            Trial.chosen_at.is_not(None).label("adaptive"),
             *(Session.participant_id, Participant.pseudonym),
             *(Stimulus.stimulus, Stimulus.source, Stimulus.concept),
             *(StudyCondition.level, StudyCondition.perturbation),
@@ -196,5 +197,5 @@ _OF_RESPONSE = (
 
 
 def _as_stored(found: Mapping[Any, Any]) -> dict[str, Any]:
-    names = ("trial_index", "stimulus", "source", "concept", "perturbation", "severity")
+    names = ("trial_index", "stimulus", "source", "concept", "perturbation", "severity", "adaptive")
     return {name: found[name] for name in (*names, *_OF_RESPONSE)}

@@ -183,6 +183,13 @@ OPTIONAL: tuple[Column, ...] = (
         "so on; practice apart.",
         "A practice trial.",
     ),
+    Column(
+        "adaptive",
+        BOOLEAN,
+        "The severity was chosen by the participant's own earlier answers: who sees better was shown harder "
+        "pictures, so leave such trials out of means by condition.",
+        _ASKED,
+    ),
 )
 
 #: the columns without which a table cannot be scored (``soft_correct``, or the column asked for instead, too)

@@ -3,18 +3,14 @@
 The proportion of right answers at a severity s is, with x = ln s, the threshold t, and d the direction in
 which severities grow harder (1: larger is harder, -1: smaller is),
 
-    p(x) = guess + (1 - guess - lapse) F(x),
+    p(x) = guess + (1 - guess - lapse) / (1 + exp(d slope (x - ln t))),
 
-    logistic:  F(x) = 1 / (1 + exp(z)),             z = d slope (x - ln t)
-    Weibull:   F(x) = 1 - exp(-ln 2 exp(-z)),
-
-so that at the threshold half is seen of what guesses and lapses leave, in either form. Threshold, slope
-and lapse are a grid of possibilities, each with a probability; ``guess`` is given. Answers change the
-probabilities by Bayes' rule, and the severity is shown next after whose answer the expected entropy of the
-probabilities is smallest (Watson 2017, QUEST+: A general multidimensional Bayesian adaptive psychometric
-method, Journal of Vision 17(3):10). That is the aim "function"; with the aim "threshold" it is the entropy of
-the threshold alone, whatever slope and lapse are (Prins 2013, The psi-marginal adaptive method, Journal of
-Vision 13(7):3).
+so that at the threshold half is seen of what guesses and lapses leave. Threshold, slope and lapse are a grid
+of possibilities, each with a probability; ``guess`` is given. Answers change the probabilities by the rule of
+Bayes, and the severity is shown next after whose answer their expected entropy is smallest (Watson 2017,
+QUEST+: A general multidimensional Bayesian adaptive psychometric method, Journal of Vision 17(3):10). That is
+the aim "function"; with the aim "threshold" it is the entropy of the threshold alone, whatever slope
+and lapse are (Prins 2013, The psi-marginal adaptive method, Journal of Vision 13(7):3).
 
 That entropy is H(parameters) - [h(P) - sum_i w_i h(p_i)], with w_i the probability of a combination, p_i what
 it predicts, P = sum_i w_i p_i, and h the entropy of a coin. The h(p_i) are computed once for a grid, and a
@@ -25,7 +21,7 @@ severity, in whatever order they came. Only the standard library is used.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
@@ -33,12 +29,12 @@ from operator import mul
 from random import Random
 from typing import Literal
 
-Form = Literal["logistic", "weibull"]
 Aim = Literal["function", "threshold"]
 
 #: points of the grid of thresholds, evenly spaced in ln severity
 THRESHOLD_POINTS = 45
-#: how many times beyond the mildest and the strongest severity a threshold may lie
+#: how many times beyond the mildest and the hardest severity a threshold may lie, also where there is no such
+#: severity: who is always right at an occlusion of .9 is to fit in. What lies beyond is not told
 BEYOND = 3.0
 #: slopes per unit of ln severity, all as likely before any answer
 SLOPES = (0.6, 0.9, 1.35, 2.0, 3.0, 4.5)
@@ -62,7 +58,6 @@ class Grid:
     severities: tuple[float, ...]
     direction: int
     guess: float = 0.0
-    form: Form = "logistic"
     slopes: tuple[float, ...] = SLOPES
     #: value and weight
     lapses: tuple[tuple[float, float], ...] = LAPSES
@@ -95,23 +90,15 @@ class Grid:
     ) -> tuple[float, float]:
         """Logarithms of the proportions right and wrong, neither of them lost where it is tiny."""
         z = self.direction * slope * (math.log(severity) - threshold)
-        seen, unseen = _SEEN[self.form](z)
+        seen, unseen = _logistic(z)
         room = 1 - self.guess - lapse
         return math.log(self.guess + room * seen), math.log(lapse + room * unseen)
 
 
 def _logistic(z: float) -> tuple[float, float]:
-    """F and 1 - F, each exact where it is small; no smaller than what a float can hold."""
+    """What is seen and what is not, each exact where it is small; no smaller than what a float can hold."""
     z = max(-700.0, min(700.0, z))
     return 1 / (1 + math.exp(z)), 1 / (1 + math.exp(-z))
-
-
-def _weibull(z: float) -> tuple[float, float]:
-    exponent = -math.log(2) * math.exp(max(-700.0, min(700.0, -z)))
-    return -math.expm1(exponent), math.exp(exponent)
-
-
-_SEEN: dict[Form, Callable[[float], tuple[float, float]]] = {"logistic": _logistic, "weibull": _weibull}
 
 
 @dataclass(frozen=True)
@@ -152,13 +139,19 @@ def _tables(grid: Grid) -> _Tables:
 class Estimate:
     """A severity and how sure it is: geometric mean, 95% credible interval, SD of its natural logarithm.
 
-    ``reached``: probability that there is such a severity at all; the rest is given that there is.
+    Answers tell nothing of how far beyond the severities shown it lies: a limit that lies there with more
+    than 2.5% is None, and mean and SD are None where most of the probability is there, or the mean. All four
+    are None where there is hardly such a severity.
     """
 
-    severity: float
-    low: float
-    high: float
-    log_sd: float
+    severity: float | None
+    low: float | None
+    high: float | None
+    log_sd: float | None
+    #: probability that it is at or below the smallest severity shown, and at or above the largest
+    below: float
+    above: float
+    #: probability that there is such a severity at all; the rest is given that there is
     reached: float = 1.0
 
 
@@ -176,14 +169,6 @@ class Posterior:
         for severity, right in answers:
             counts[severity][not right] += 1
         return cls(grid, tuple((right, wrong) for right, wrong in counts.values()))
-
-    def after(self, severity: float, right: bool) -> Posterior:
-        """With one more answer."""
-        place = self.grid.severities.index(severity)
-        counts = list(self.counts)
-        were_right, were_wrong = counts[place]
-        counts[place] = (were_right + right, were_wrong + (not right))
-        return Posterior(self.grid, tuple(counts))
 
     @property
     def trials(self) -> int:
@@ -203,11 +188,6 @@ class Posterior:
         weights = [math.exp(log - most) for log in logs]
         total = math.fsum(weights)
         return [weight / total for weight in weights]
-
-    @property
-    def entropy(self) -> float:
-        """Of the probabilities, in nats."""
-        return -math.fsum(weight * math.log(weight) for weight in self.weights if weight > 0)
 
     def information(self, aim: Aim = "function") -> list[float]:
         """Nats by which the answer at each severity is expected to lower the entropy."""
@@ -241,10 +221,10 @@ class Posterior:
     def threshold(self) -> Estimate:
         """The severity at which half is seen of what guesses and lapses leave."""
         points = [threshold for threshold, _, _ in _tables(self.grid).combinations]
-        return _estimate(points, self.weights, 1.0)
+        return _estimate(points, self.weights, self.grid.severities, 1.0)
 
-    def at(self, target: float) -> Estimate | None:
-        """The severity at which a proportion of the answers is right; None if there hardly is one.
+    def at(self, target: float) -> Estimate:
+        """The severity at which a proportion of the answers is right.
 
         Lapses may leave nothing that high, and guesses nothing that low: possibilities in which there is no
         such severity are left out, and where they are more likely than not there is no estimate.
@@ -256,8 +236,9 @@ class Posterior:
         there = [(point, weight) for point, weight in found if point is not None]
         reached = math.fsum(weight for _, weight in there)
         if reached < 0.5:
-            return None
-        return _estimate([point for point, _ in there], [weight / reached for _, weight in there], reached)
+            return Estimate(None, None, None, None, 0.0, 0.0, reached)
+        weights = [weight / reached for _, weight in there]
+        return _estimate([point for point, _ in there], weights, self.grid.severities, reached)
 
 
 def _coin(p: float) -> float:
@@ -270,16 +251,28 @@ def _severity_at(grid: Grid, target: float, threshold: float, slope: float, laps
     seen = (target - grid.guess) / (1 - grid.guess - lapse)
     if not 0 < seen < 1:
         return None
-    z = math.log((1 - seen) / seen) if grid.form == "logistic" else -math.log(-math.log2(1 - seen))
-    return threshold + grid.direction * z / slope
+    return threshold + grid.direction * math.log((1 - seen) / seen) / slope
 
 
-def _estimate(points: Sequence[float], weights: Sequence[float], reached: float) -> Estimate:
-    """Of ln severities and their probabilities."""
+def _estimate(
+    points: Sequence[float], weights: Sequence[float], severities: Sequence[float], reached: float
+) -> Estimate:
+    """Of ln severities and their probabilities, as far as the severities that were shown can tell."""
+    ends = math.log(min(severities)), math.log(max(severities))
+    both = list(zip(points, weights, strict=True))
+    below = math.fsum(weight for point, weight in both if point <= ends[0] + SAME)
+    above = math.fsum(weight for point, weight in both if point >= ends[1] - SAME)
     mean = math.fsum(map(mul, points, weights))
-    variance = math.fsum(weight * (point - mean) ** 2 for point, weight in zip(points, weights, strict=True))
+    variance = math.fsum(weight * (point - mean) ** 2 for point, weight in both)
     low, high = _quantiles(points, weights, (OUTSIDE / 2, 1 - OUTSIDE / 2))
-    return Estimate(math.exp(mean), math.exp(low), math.exp(high), math.sqrt(variance), reached)
+    is_told = below + above <= 0.5 and ends[0] < mean < ends[1]
+    return Estimate(
+        math.exp(mean) if is_told else None,
+        min(math.exp(low), max(severities)) if below <= OUTSIDE / 2 else None,
+        max(math.exp(high), min(severities)) if above <= OUTSIDE / 2 else None,
+        math.sqrt(variance) if is_told else None,
+        *(below, above, reached),
+    )
 
 
 def _quantiles(points: Sequence[float], weights: Sequence[float], shares: Sequence[float]) -> list[float]:
@@ -305,15 +298,3 @@ def _interpolated(share: float, middles: Sequence[float], places: Sequence[float
             part = (share - before) / (middle - before)
             return places[number - 1] + part * (places[number] - places[number - 1])
     return places[-1]
-
-
-@dataclass(frozen=True)
-class Stop:
-    """When to stop: after so many trials, or once the threshold's log SD is small enough (0: never)."""
-
-    trials: int
-    log_sd: float = 0.0
-
-    def is_due(self, posterior: Posterior) -> bool:
-        """Whether enough is known."""
-        return posterior.trials >= self.trials or posterior.threshold.log_sd <= self.log_sd

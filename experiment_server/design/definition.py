@@ -89,20 +89,16 @@ class Definition:
     @property
     def family(self) -> Family | None:
         """The adaptive trials and the levels that they choose from; None where there are none."""
-        adaptive = self.design.adaptive
-        if adaptive is None:
-            return None
-        return Family(tuple(str(row.level) for row in self.design.adaptive_conditions), adaptive.trials)
+        return self.design.family(lambda row: str(row.level))
 
     @cached_property
     def grid(self) -> Grid:
         """What the adaptive trials choose from; a study without them has none. Chance is a guess."""
         rows = self.design.adaptive_conditions
-        chosen_from = self.design.response.choices or len(self.design.alternatives)
         return Grid(
             tuple(row.condition.severity for row in rows),
             PERTURBATIONS[rows[0].perturbation].direction,
-            1 / chosen_from if chosen_from else 0.0,
+            self.design.chance,
         )
 
     def offered(self, concept: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from experiment_server.design.allocation import Candidate, Family, Kind, NotFeasibleError, apart, deal, pick
+from experiment_server.design.allocation import Candidate, Kind, NotFeasibleError, apart, deal, pick
 from experiment_server.design.study_file import StudyFile, read_study_file
 from scoring.answers import load_lexicon
 from scoring.answers.lexicon import concept_key
@@ -55,13 +55,18 @@ class FrozenStudy:
         return canonical(
             {
                 "format_version": self.file.format_version,
-                "study": self.file.model_dump(mode="json", exclude={"manifest", "lexicon"}),
+                "study": self.file.model_dump(mode="json", exclude=self._left_out),
                 "stimuli": [_identity(one) for one in self.stimuli],
                 "masks": list(self.masks),
                 "lexicon": self.lexicon,
                 "credits": _credits(one.row for one in self.stimuli),
             }
         )
+
+    @property
+    def _left_out(self) -> set[str]:
+        """Paths; and a table that is not there, so that the hashes of studies from before it stay."""
+        return {"manifest", "lexicon"} | ({"adaptive"} if self.file.adaptive is None else set())
 
     @property
     def sha256(self) -> str:
@@ -156,7 +161,8 @@ def _check_shared(path: Path, file: StudyFile, stimuli: Sequence[FrozenStimulus]
 def _check_feasible(path: Path, file: StudyFile, stimuli: Sequence[FrozenStimulus]) -> None:
     """Plan one participant, so that no participant is the first to find that it cannot be done."""
     wanted: dict[str, tuple[Kind, int, Choose]] = {}
-    wanted["trials.test"] = ("test", file.trials.test, partial(deal, family=_family(file)))
+    family = file.family(lambda row: row.condition.key)
+    wanted["trials.test"] = ("test", file.trials.test, partial(deal, family=family))
     wanted["practice.trials"] = ("practice", file.practice.trials, pick)
     wanted["catch.trials"] = ("catch", file.catch.trials, pick)
     for key, (kind, n, choose) in wanted.items():
@@ -168,12 +174,6 @@ def _check_feasible(path: Path, file: StudyFile, stimuli: Sequence[FrozenStimulu
                 f"the study file {path}: {key} = {n} cannot be done with each picture shown at most once "
                 f"({error}); lower it or add pictures"
             ) from error
-
-
-def _family(file: StudyFile) -> Family | None:
-    if file.adaptive is None:
-        return None
-    return Family(tuple(row.condition.key for row in file.adaptive_conditions), file.adaptive.trials)
 
 
 def _candidate(number: int, row: Stimulus) -> Candidate:

@@ -184,8 +184,7 @@ def _answer(trial: TrialSignals) -> str:
 def _expected(design: StudyDesign, answer: str, given: Sequence[tuple[str, TrialSignals]]) -> float:
     named = {trial.concept for key, trial in given if key == answer and trial.correct >= RIGHT} | {answer}
     true = sum(trial.concept in named for _, trial in given) / len(given)
-    choices = design.response.choices or len(design.alternatives)
-    return max(true, 1 / choices) if choices else true
+    return max(true, design.chance)
 
 
 def _pasted(design: StudyDesign, signals: SessionSignals) -> Flag | None:

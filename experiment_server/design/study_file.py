@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from experiment_server.design.adaptive import LAPSES
+from experiment_server.design.allocation import Family
 from experiment_server.design.page_tables import (
     Calibration,
     Comprehension,
@@ -34,6 +37,10 @@ FORM = Literal["free_text", "alternatives"]
 ROLE = Literal["clean", "invariant", "adversarial", "dream"]
 
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+#: an adaptive study's hardest severity is so many times its mildest at least, or the other way round
+LEAST_SPAN = 4.0
+#: alternatives from which on it matters little to a threshold whether those who do not know guess
+FEW_ALTERNATIVES = 16
 Milliseconds = Annotated[int, Field(ge=0, le=60_000)]
 
 
@@ -242,12 +249,22 @@ class StudyDesign(Table):
 
     def _adapts_within(self, adaptive: Adaptive) -> None:
         name, rows = adaptive.perturbation, self.adaptive_conditions
+        if name not in PERTURBATIONS:
+            raise ValueError(f"adaptive.perturbation: {unknown(name)}")
         if len(rows) < 2:
-            raise ValueError(f"adaptive.perturbation is {name!r}, which needs two or more [[condition]]")
+            raise ValueError(
+                f"adaptive.perturbation is {name!r}, which has {len(rows) or 'no'} [[condition]]; add "
+                "some until there are two or more, or name another"
+            )
         if not PERTURBATIONS[name].direction:
-            raise ValueError(f"adaptive.perturbation is {name!r}, whose severities are not harder or easier")
-        if any(not row.condition.severity > 0 for row in rows):
-            raise ValueError(f"adaptive.perturbation is {name!r}, with a severity that is not above 0")
+            raise ValueError(
+                f"adaptive.perturbation is {name!r}, whose severities are not harder or easier; name another"
+            )
+        if none := [row for row in rows if not row.condition.severity > 0]:
+            raise ValueError(
+                f"condition[{self.condition.index(none[0]) + 1}] is {name} with the severity 0, and "
+                "[adaptive] chooses by its logarithm; leave this condition out"
+            )
         if adaptive.trials > self.trials.test:
             raise ValueError(
                 f"adaptive.trials is {adaptive.trials}, of trials.test = {self.trials.test}; lower it"
@@ -255,7 +272,8 @@ class StudyDesign(Table):
         others = {row.perturbation for row in self.condition} - {name, CLEAN}
         if adaptive.trials == self.trials.test and others:
             raise ValueError(
-                f"adaptive.trials are all of the test trials, so that {min(others)} would never be shown"
+                f"adaptive.trials are all of the test trials, so that {min(others)} would never be shown; "
+                "lower adaptive.trials, or leave out its conditions"
             )
 
     def _thresholds_can_be_met(self) -> None:
@@ -290,6 +308,12 @@ class StudyDesign(Table):
         rows = [row for row in self.condition if row.perturbation == self.adaptive.perturbation]
         return tuple(sorted(rows, key=lambda row: direction * row.condition.severity))
 
+    def family(self, name: Callable[[ConditionRow], str]) -> Family | None:
+        """The adaptive trials and the conditions that they choose from, named so; None without them."""
+        if self.adaptive is None:
+            return None
+        return Family(tuple(map(name, self.adaptive_conditions)), self.adaptive.trials)
+
     @property
     def all_concepts(self) -> tuple[str, ...]:
         """The study's concepts, then those of practice, then those of catch trials."""
@@ -299,6 +323,16 @@ class StudyDesign(Table):
     def alternatives(self) -> tuple[str, ...]:
         """What a participant chooses from; empty when answers are typed."""
         return (self.response.alternatives or self.all_concepts) if self.response.form != "free_text" else ()
+
+    @property
+    def offered(self) -> int:
+        """How many alternatives a trial offers; 0 where answers are typed."""
+        return self.response.choices or len(self.alternatives)
+
+    @property
+    def chance(self) -> float:
+        """Proportion right of who guesses, in [0, 1); 0 where answers are typed."""
+        return 1 / self.offered if self.offered else 0.0
 
 
 class StudyFile(StudyDesign):
@@ -331,14 +365,68 @@ class StudyFile(StudyDesign):
         """Not a rule of ``StudyDesign``: studies that were frozen before it was made stay as they are."""
         test, concepts, allowed = self.trials.test, len(self.concepts), self.trials.per_concept
         adaptive = self.adaptive.trials if self.adaptive else 0
-        most = sum(-(-part // concepts) for part in (adaptive, test - adaptive))
-        if most > allowed:
-            raise ValueError(
-                f"trials.test = {test} with {concepts} concepts shows a participant {most} pictures of one "
-                f"concept, and naming one primes the next; lower it to {allowed * concepts}, or write "
-                f"trials.per_concept = {most} and let the report estimate the effect of repetition"
-            )
+        parts = [-(-part // concepts) for part in (adaptive, test - adaptive)]
+        most = sum(parts)
+        if most <= allowed:
+            return self
+        also = f", {parts[0]} of them adaptive" if adaptive else ""
+        raise ValueError(
+            f"trials.test = {test} with {concepts} concepts shows a participant {most} pictures of one "
+            f"concept{also}, and naming one primes the next; {self._fewer(adaptive)}write "
+            f"trials.per_concept = {most} and let the report estimate the effect of repetition"
+        )
+
+    def _fewer(self, adaptive: int) -> str:
+        """How to have fewer trials of a concept. Both kinds are dealt apart, each share rounded up."""
+        test, concepts, allowed = self.trials.test, len(self.concepts), self.trials.per_concept
+        if not adaptive:
+            return f"lower it to {allowed * concepts}, or "
+        others = test - adaptive
+        fewer = min(adaptive, (allowed - bool(others)) * concepts)
+        left = min(others, (allowed - -(-fewer // concepts)) * concepts)
+        return f"lower adaptive.trials to {fewer} and trials.test to {fewer + left}, or " if fewer else ""
+
+    @model_validator(mode="after")
+    def _threshold_can_be_told(self) -> Self:
+        """Nor is this one."""
+        if self.adaptive is not None:
+            self._has_a_scale(self.adaptive.perturbation)
+            self._has_a_target(self.adaptive.target)
+            if self.response.dont_know and 0 < self.offered < FEW_ALTERNATIVES:
+                raise ValueError(
+                    f"response.dont_know is true with {self.offered} alternatives, where the threshold of "
+                    "[adaptive] depends on who guesses and who does not; write dont_know = false, or offer "
+                    f"{FEW_ALTERNATIVES} or more"
+                )
         return self
+
+    def _has_a_scale(self, name: str) -> None:
+        """Thresholds are those of the severity's logarithm."""
+        known, severities = PERTURBATIONS[name], [row.condition.severity for row in self.adaptive_conditions]
+        if known.direction == 1 and (known.identity or 0.0) > 0:
+            raise ValueError(
+                f"adaptive.perturbation is {name!r}, whose severity ({known.unit}) does not start from 0, so "
+                "that its logarithm means nothing; name another"
+            )
+        if max(severities) < LEAST_SPAN * min(severities):
+            raise ValueError(
+                f"adaptive.perturbation is {name!r}, with severities from {min(severities):g} to "
+                f"{max(severities):g} only; add [[condition]] until the largest is {LEAST_SPAN:g} times the "
+                "smallest or more"
+            )
+
+    def _has_a_target(self, target: float) -> None:
+        most = 1 - min(lapse for lapse, _ in LAPSES)
+        if target <= self.chance:
+            raise ValueError(
+                f"adaptive.target is {target:g}, and guessing among {self.offered} gets {self.chance:g} "
+                "right; raise it"
+            )
+        if target >= most:
+            raise ValueError(
+                f"adaptive.target is {target:g}, and who hardly ever errs still gets no more than {most:g} "
+                "right; lower it"
+            )
 
 
 def read_study_file(path: Path) -> StudyFile:

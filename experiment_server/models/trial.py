@@ -33,6 +33,7 @@ class Trial(Base):
     #: 0 is the session's first trial, practice included
     trial_index: Mapped[int]
     kind: Mapped[str] = mapped_column(String(16))
+    #: of an adaptive trial without ``chosen_at``, one that stands in for its source, and was not shown
     stimulus_id: Mapped[int] = mapped_column(Key, ForeignKey("stimulus.id"))
     #: place in the definition's list of masks; NULL if the study shows no mask
     mask: Mapped[int | None]

@@ -20,8 +20,10 @@ from experiment_server.design.adaptive import Estimate, Posterior
 from experiment_server.design.definition import Definition
 from experiment_server.models import Participant, Response, Session, Stimulus, StudyCondition, Trial
 from experiment_server.services import studies
+from experiment_server.services.exclude import excluded
 from experiment_server.services.sessions import SessionRow
 from stimuli.errors import UserError
+from stimuli.perturbations import PERTURBATIONS
 
 #: adaptive trials just before one whose answers it does not wait for, so that the page can load ahead
 LAG = 2
@@ -39,9 +41,10 @@ class _Dealt(NamedTuple):
     source: str
     concept: str
     severity: float
-    #: these two are None if there is none yet
+    #: these three are None if there is none yet
     response: str | None
     dont_know: bool | None
+    client: dict[str, Any] | None
 
     @property
     def is_answered(self) -> bool:
@@ -50,19 +53,39 @@ class _Dealt(NamedTuple):
 
 @dataclass(frozen=True)
 class SessionThreshold:
-    """What a session's adaptive answers say. ``at_target`` is None if that proportion is hardly reached."""
+    """What a session's adaptive answers say."""
 
     pseudonym: str
     answers: int
+    #: a rule, or a person on record, keeps the participant out of the analysis
+    excluded: bool
+    #: what the client of the last answer says that it is, a program if it is one; None if it says nothing
+    agent: str | None
     threshold: Estimate
-    at_target: Estimate | None
+    #: where the study's target proportion of answers is right
+    at_target: Estimate
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Those of a study, in the order of arrival; ``ends``: the smallest and the largest severity."""
+
+    name: str
+    perturbation: str
+    unit: str
+    ends: tuple[float, float]
+    #: proportion of right answers, in (0, 1)
+    target: float
+    rehearsal: bool
+    sessions: list[SessionThreshold]
 
 
 def _dealt(definition: Definition) -> Any:
     """A statement for the adaptive trials of some sessions, in their order."""
     columns = (
         *(Trial.session_id, Trial.id, Trial.trial_index, Trial.state, Trial.stimulus_id, Trial.chosen_at),
-        *(Stimulus.source, Stimulus.concept, StudyCondition.severity, Response.response, Response.dont_know),
+        *(Stimulus.source, Stimulus.concept, StudyCondition.severity),
+        *(Response.response, Response.dont_know, Response.client),
     )
     adaptive = definition.design.adaptive
     return (
@@ -88,7 +111,7 @@ def choose(connection: Connection, definition: Definition, session: SessionRow, 
     chosen: list[tuple[_Dealt, int]] = []
     waits: int | None = None
     for number, trial in enumerate(trials):
-        if trial.chosen_at is not None:
+        if trial.chosen_at is not None or trial.state != "assigned":
             continue
         known = trials[: max(0, number - LAG)]
         if not all(one.is_answered for one in known):
@@ -176,37 +199,45 @@ def forget(connection: Connection, session_id: str) -> None:
         connection.execute(update(Trial).where(Trial.id == trial).values(changes))
 
 
-def thresholds(connection: Connection, name: str) -> list[SessionThreshold]:
-    """Estimates for every session with an answer to an adaptive trial, in the order of arrival.
+def thresholds(connection: Connection, name: str) -> Thresholds:
+    """Estimates for every session with an answer to an adaptive trial.
 
     Raises UserError if there is no such study, or if it is not adaptive.
     """
     study = studies.known(connection, name)
     definition = Definition.parse(study.definition)
-    if definition.design.adaptive is None:
+    adaptive = definition.design.adaptive
+    if adaptive is None:
         raise UserError(f"the study {name} has no [adaptive] trials, and so no thresholds")
+    severities = definition.grid.severities
+    return Thresholds(
+        *(name, adaptive.perturbation, PERTURBATIONS[adaptive.perturbation].unit),
+        *((min(severities), max(severities)), adaptive.target, study.rehearsal),
+        list(_session_thresholds(connection, definition, study.id, adaptive.target)),
+    )
+
+
+def _session_thresholds(
+    connection: Connection, definition: Definition, study_id: int, target: float
+) -> Iterator[SessionThreshold]:
     by_session: dict[str, list[_Dealt]] = {}
-    of_study = _dealt(definition).where(Stimulus.study_id == study.id, Response.id.is_not(None))
+    of_study = _dealt(definition).where(Stimulus.study_id == study_id, Response.id.is_not(None))
     for row in connection.execute(of_study):
         one = _Dealt._make(row)
         by_session.setdefault(one.session, []).append(one)
-    return [
-        _threshold(definition, row.pseudonym, by_session[row.id])
-        for row in _sessions(connection, study.id)
-        if row.id in by_session
-    ]
-
-
-def _threshold(definition: Definition, pseudonym: str, trials: Sequence[_Dealt]) -> SessionThreshold:
-    adaptive = definition.design.adaptive
-    assert adaptive is not None
-    posterior = Posterior.of(definition.grid, _judged(definition, trials))
-    return SessionThreshold(pseudonym, posterior.trials, posterior.threshold, posterior.at(adaptive.target))
+    out = excluded(connection, study_id)
+    for session in _sessions(connection, study_id):
+        if trials := by_session.get(session.id):
+            posterior = Posterior.of(definition.grid, _judged(definition, trials))
+            yield SessionThreshold(
+                *(session.pseudonym, posterior.trials, session.participant_id in out),
+                *((trials[-1].client or {}).get("agent"), posterior.threshold, posterior.at(target)),
+            )
 
 
 def _sessions(connection: Connection, study_id: int) -> list[Row[Any]]:
     statement = (
-        select(*(Session.id, Participant.pseudonym))
+        select(*(Session.id, Session.participant_id, Participant.pseudonym))
         .join(Participant, Participant.id == Session.participant_id)
         .where(Session.study_id == study_id)
         .order_by(Session.participant_id, Session.id)

@@ -79,7 +79,7 @@ def lacks(design: StudyDesign) -> Iterator[str]:
 def passed_by_guessing(design: StudyDesign) -> float:
     """Probability, in [0, 1], of getting enough catch trials right by choosing at random."""
     n = design.catch.trials
-    choices = design.response.choices or len(design.alternatives)
+    choices = design.offered
     if not choices or not n:
         return 0.0
     needed = design.quality.catch_right or -(-n // 2)

@@ -139,6 +139,7 @@ def gather(data: StudyData, sources: Sources) -> dict[str, Any]:
         "chance": _chance(study),
         "unit_missing": no_units,
         "dreams": sections.has_dreams(study.conditions),
+        "adaptive": sections.adaptive_family(study),
         "clusters": sources.clusters,
         "scores": scored,
         "examples": examples(trials, stimuli, study.conditions, sources.images),

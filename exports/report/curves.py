@@ -10,10 +10,10 @@ import pandas as pd
 from exports.activations import Activations, read_units
 from exports.figures.curves import Point, Tick, curve
 from exports.figures.style import PEOPLE, UNIT, data_uri
-from exports.report.sections import DREAM, NOTHING_COUNTS, Missing, keyed
+from exports.report.sections import DREAM, Missing, comparable, keyed
 from exports.report.wording import REASONS, family, in_order, severity, share, span
 from exports.studies import ConditionRecord
-from scoring.accuracy import accuracy_table, experiment_trials
+from scoring.accuracy import accuracy_table
 from scoring.neuron_map import concept_key
 from scoring.unit_curves import auroc_by_condition
 
@@ -31,11 +31,12 @@ def curves(
 
     ``images`` are the study's test images with one activation column for each unit (see ``unit_images``);
     ``units`` maps a concept's key (``wording.concept_key``) to its unit;
-    ``chance`` is the accuracy of guessing, None for free text.
+    ``chance`` is the accuracy of guessing, None for free text. People have no point at adaptive conditions.
     """
-    kept = keyed(experiment_trials(trials))
-    if kept.empty:
-        return Missing(NOTHING_COUNTS)
+    counting = comparable(trials)
+    if isinstance(counting, Missing):
+        return counting
+    kept = keyed(counting)
     table = accuracy_table(kept, ["concept", "condition"]).rename(columns={"mean": "value"})
     shown = in_order(conditions)
     return [

@@ -42,8 +42,11 @@ def examples(
 
 
 def _chosen(trials: pd.DataFrame) -> list[tuple[str, str]]:
-    """Up to three concepts, with what they are chosen for."""
-    credit = experiment_trials(trials)[["concept", "soft_correct"]].astype({"soft_correct": float})
+    """Up to three concepts, with what they are chosen for; with adaptive trials the first by name."""
+    counting = experiment_trials(trials)
+    if counting["adaptive"].any():
+        return [("", name) for name in sorted(counting["concept"].unique())[:SHOWN]]
+    credit = counting[["concept", "soft_correct"]].astype({"soft_correct": float})
     order = credit.groupby("concept")["soft_correct"].mean().reset_index()
     names = order.sort_values(["soft_correct", "concept"], ascending=[False, True])["concept"].tolist()
     if len(names) <= SHOWN:

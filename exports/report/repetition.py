@@ -15,10 +15,16 @@ from scoring.repetition import repetition as estimate
 
 #: how a participant's pictures of one concept are called
 ORDINALS = ("first", "second", "third", "fourth", "fifth")
+#: why nothing can be told of repetition
+ADAPTIVE = (
+    "earlier answers chose how hard later pictures were, so that repetition cannot be told from severity"
+)
 
 
 def repetition(trials: pd.DataFrame) -> dict[str, Any] | Missing:
     """Accuracy at a participant's first, second, … picture of a concept, and the effect of repetition."""
+    if experiment_trials(trials)["adaptive"].any():
+        return Missing(ADAPTIVE)
     found = estimate(trials)
     if found.n == 0:
         return Missing(NOTHING_COUNTS)

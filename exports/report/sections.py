@@ -50,6 +50,12 @@ STATES = {
 DREAM = "dream"
 #: why there is nothing to estimate from
 NOTHING_COUNTS = "no answer counts yet: nobody has answered a test trial, or all who did are excluded"
+#: why there is nothing to compare
+ONLY_ADAPTIVE = (
+    "all answers that count are to adaptive trials: who sees better was shown harder pictures, so that "
+    "accuracies of conditions cannot be compared; `manage.py study threshold` tells each participant's "
+    "threshold"
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ def run_facts(study: StudyRecord, who: Attendance) -> list[tuple[str, str]]:
         ("Answers came", _period(who)),
         ("Concepts", f"{len(file['concepts'])}: {', '.join(file['concepts'])}"),
         ("Each participant", _trials(file)),
+        *_adaptive(study),
         ("A trial", _presentation(shown)),
         ("Response", _response(form, study.offered)),
         ("Language", file.get("language", "en")),
@@ -104,6 +111,29 @@ def _trials(file: Mapping[str, Any]) -> str:
         "" if rounds == 1 else " in test and catch trials; practice pictures may come again in another round"
     )
     return f"{listed(parts)}; no picture twice{again}"
+
+
+def _adaptive(study: StudyRecord) -> list[tuple[str, str]]:
+    if not study.adaptive:
+        return []
+    adaptive, test = study.file["adaptive"]["trials"], study.file["trials"]["test"]
+    return [
+        (
+            "Adaptive trials",
+            f"{number(adaptive)} of the {counted(test, 'test trial')}: the severity of "
+            f"{adaptive_family(study)} was chosen by the participant's own earlier answers",
+        )
+    ]
+
+
+def adaptive_family(study: StudyRecord) -> str:
+    """Short name of the family whose severities answers chose; empty where none were chosen."""
+    return next((family(one, study.conditions) for one in study.conditions if is_adaptive(one, study)), "")
+
+
+def is_adaptive(condition: ConditionRecord, study: StudyRecord) -> bool:
+    """Whether adaptive trials choose from a condition; then no other test trial shows it."""
+    return condition.perturbation == study.adaptive
 
 
 def _presentation(shown: Mapping[str, Any]) -> str:
@@ -193,12 +223,25 @@ def _times(trials: pd.DataFrame) -> list[tuple[str, str]]:
     return [("Response time in test trials", f"median {middle:.0f} ms (10% {low:.0f}, 90% {high:.0f})")]
 
 
+def comparable(trials: pd.DataFrame) -> pd.DataFrame | Missing:
+    """The trials whose accuracy may be compared between conditions: those that count and are not adaptive."""
+    kept = experiment_trials(trials)
+    fixed = kept[~kept["adaptive"]]
+    if fixed.empty:
+        return Missing(NOTHING_COUNTS if kept.empty else ONLY_ADAPTIVE)
+    return fixed
+
+
 def accuracy(trials: pd.DataFrame, study: StudyRecord) -> dict[str, Any] | Missing:
-    """Accuracy by concept and condition, with a row over the concepts and one for the exact name."""
-    kept = keyed(experiment_trials(trials))
-    if kept.empty:
-        return Missing(NOTHING_COUNTS)
-    conditions = in_order(study.conditions)
+    """Accuracy by concept and condition, with a row over the concepts and one for the exact name.
+
+    Adaptive trials and their conditions are left out.
+    """
+    counting = comparable(trials)
+    if isinstance(counting, Missing):
+        return counting
+    kept = keyed(counting)
+    conditions = in_order(one for one in study.conditions if not is_adaptive(one, study))
     cells = _cells(accuracy_table(kept, ["concept", "condition"]), ["concept", "condition"])
     overall = _cells(accuracy_table(kept, ["condition"]), ["condition"])
     exact = _cells(accuracy_table(kept, ["condition"], "hard_correct"), ["condition"])
@@ -261,6 +304,8 @@ def summary(
     if excluded:
         are = "participant is" if excluded == 1 else "participants are"
         start += f" {number(excluded)} {are} excluded from what follows."
+    if study.adaptive:
+        start += f" Trials of {adaptive_family(study)} are adaptive, and count in no accuracy by condition."
     if isinstance(found, Missing):
         return start
     return f"{start} {_best_and_worst(found)} {weights}".strip()

@@ -17,6 +17,7 @@ from random import Random
 from typing import Any
 
 from tests.chaos.journal import Given, Log, Visit
+from tests.functional.adaptive_study import CONCEPTS
 
 TIMEOUT_SECONDS = 15.0
 FIRST_PAUSE_SECONDS = 0.05
@@ -93,6 +94,8 @@ class Participant:
         self.log, self.visit, self.rng, self.habits = log, visit, rng, habits
         self._line = Line(port)
         self._token = ""
+        #: trial -> address of its picture, which never changes
+        self._pictures: dict[str, str] = {}
 
     def take_part(self) -> None:
         """Do a whole sitting, or go on with one that was left; problems are noted in the visit."""
@@ -159,6 +162,9 @@ class Participant:
 
     def _trials(self) -> Iterator[Json]:
         while trials := self._call("GET", "/session/trials?limit=3")["trials"]:
+            for trial in trials:
+                first = self._pictures.setdefault(trial["trial"], trial["image"])
+                self._require(trial["image"] == first, f"trial {trial['index']}: another picture than before")
             yield from trials
 
     def _do(self, trial: Json) -> None:
@@ -174,7 +180,10 @@ class Participant:
 
     def _answer(self, trial: Json) -> Given:
         dont_know = self._does(0.1)
-        text = "" if dont_know else f"{self.visit.pid[:8]} {trial['index']} ✓ {self.rng.random()}"
+        named = (
+            self.rng.choice(CONCEPTS) if self._does(0.5) else f"{self.visit.pid[:8]} ✓ {self.rng.random()}"
+        )
+        text = "" if dont_know else named
         rt_ms = round(300 + 4000 * self.rng.random(), 3)
         return Given(str(_uuid(self.rng)), trial["trial"], trial["index"], text, dont_know, rt_ms)
 

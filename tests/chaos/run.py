@@ -22,7 +22,7 @@ from tests.chaos.journal import Log, Visit
 from tests.chaos.kills import Killer, Tally, planned
 from tests.chaos.participant import STEADY, Participant, keep_taking_part
 from tests.chaos.system import System, running_system
-from tests.chaos.verdict import Verdict, judge, read_sittings, read_stored
+from tests.chaos.verdict import Verdict, broken_severities, judge, read_sittings, read_stored
 from tests.functional.invariants import check_invariants
 
 
@@ -173,4 +173,4 @@ def _broken(engine: Engine) -> str:
         check_invariants(engine)
     except AssertionError as error:
         return str(error)
-    return ""
+    return "\n".join(broken_severities(engine))

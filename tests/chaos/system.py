@@ -19,9 +19,9 @@ from pathlib import Path
 import psutil
 
 from experiment_server.settings import Settings
+from tests.functional.adaptive_study import ADAPTIVE, TEST, make_adaptive_study, study_toml
 from tests.functional.postgres_process import PostgresProcess, wait_until_gone
-from tests.functional.server_fixture import ROOT, SECRET, create_study, environment
-from tests.functional.study_files import STUDY_TOML
+from tests.functional.server_fixture import ROOT, SECRET, create_from, environment
 
 #: as service managers wait before they start a service again
 RESTART_SECONDS = 0.1
@@ -30,9 +30,12 @@ START_SECONDS = 60.0
 PORTS = range(20_000, 32_000)
 #: more than a test can use up
 UNLIMITED = 1_000_000
+#: eight of the test trials are adaptive, so that there is something to choose between two answers
 STUDY = (
-    STUDY_TOML.replace("places = 20", "places = 1000000")
-    .replace("test = 6", "test = 12\nper_concept = 4")
+    study_toml("free_text", places=1_000_000)
+    .replace('"adaptive"', '"small"')
+    .replace(f"test = {TEST}", "test = 12")
+    .replace(f"trials = {ADAPTIVE}", "trials = 8")
     .replace("minutes = 30", "minutes = 1")
 )
 
@@ -162,7 +165,7 @@ def running_system(backend: str, folder: Path) -> Iterator[System]:
         settings = Settings.model_validate(
             {"data_dir": folder / "data", "database_url": url, "secret_key": SECRET}
         )
-        create_study(settings, folder / "study", STUDY)
+        create_from(settings, make_adaptive_study(folder / "study", STUDY))
         port = free_port()
         parts.callback(end_leftovers, folder)
         server = Supervised(["serve", "--port", str(port)], settings, folder / "server.log")

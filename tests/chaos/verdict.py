@@ -6,10 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
+from typing import Any
 
 from sqlalchemy import Engine, select
 
-from experiment_server.models import Response, Session, Trial
+from experiment_server.design.adaptive import Posterior
+from experiment_server.design.definition import Definition
+from experiment_server.models import Response, Session, Stimulus, Study, StudyCondition, Trial
+from experiment_server.services.adapt import LAG
 from tests.chaos.journal import Given, Visit
 from tests.functional.invariants import snapshot
 
@@ -66,6 +71,44 @@ def read_stored(engine: Engine) -> list[Stored]:
     with snapshot(engine) as connection:
         found = connection.execute(select(*columns).join(Trial).order_by(Response.id))
         return [Stored(*row) for row in found]
+
+
+def broken_severities(engine: Engine) -> list[str]:
+    """Adaptive trials that show another severity than the answers before them choose, by the rows alone."""
+    columns = (
+        *(Trial.session_id, Session.seed, Trial.trial_index, Trial.chosen_at, Stimulus.concept),
+        *(StudyCondition.severity, Response.response, Response.dont_know),
+    )
+    with snapshot(engine) as connection:
+        definition = Definition.parse(connection.execute(select(Study.definition)).scalar_one())
+        assert definition.design.adaptive is not None
+        found: Sequence[Any] = connection.execute(
+            select(*columns)
+            .join_from(Trial, Session, Session.id == Trial.session_id)
+            .join(Stimulus, Stimulus.id == Trial.stimulus_id)
+            .join(StudyCondition, StudyCondition.id == Stimulus.condition_id)
+            .outerjoin(Response, Response.trial_id == Trial.id)
+            .where(Trial.kind == "test")
+            .where(StudyCondition.perturbation == definition.design.adaptive.perturbation)
+            .order_by(Trial.session_id, Trial.trial_index)
+        ).all()
+    return [
+        f"session {session}: trial {one.trial_index} has the severity {one.severity}, chosen by no answers"
+        for session, rows in groupby(found, lambda row: str(row.session_id))
+        for one in _not_chosen(definition, list(rows))
+    ]
+
+
+def _not_chosen(definition: Definition, trials: Sequence[Any]) -> Iterator[Any]:
+    answers = [
+        (one.severity, definition.judge(one.concept, "" if one.dont_know else one.response or "").hard)
+        for one in trials
+    ]
+    for number, one in enumerate(trials):
+        posterior = Posterior.of(definition.grid, answers[: max(0, number - LAG)])
+        seed = f"severity:{one.seed}:{number}"
+        if one.chosen_at is not None and posterior.next_severity(seed) != one.severity:
+            yield one
 
 
 def read_sittings(engine: Engine) -> dict[str, Sitting]:

@@ -13,7 +13,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, select
 
-from experiment_server.models import Base, Event, Participant, Response, Session, Stimulus, Study, Trial
+from experiment_server.design.definition import Definition
+from experiment_server.models import (
+    Base,
+    Event,
+    Participant,
+    Response,
+    Session,
+    Stimulus,
+    Study,
+    StudyCondition,
+    Trial,
+)
 
 #: trials that hold a stimulus, or used it
 COUNTED = ("assigned", "presented", "responded")
@@ -59,7 +70,11 @@ class Sitting:
 def check_invariants(engine: Engine) -> None:
     """Fail, naming every session and what is wrong with it, unless everything holds."""
     with snapshot(engine) as connection:
-        broken = [*broken_counts(connection), *broken_sessions(connection)]
+        broken = [
+            *broken_counts(connection),
+            *broken_sessions(connection),
+            *broken_choices(connection),
+        ]
     assert broken == [], "\n".join(broken)
 
 
@@ -134,6 +149,25 @@ def broken_trials(sitting: Sitting) -> Iterator[str]:
     for trial in trials:
         if trial in sitting.needed and not state_fits(trial, sitting):
             yield f"trial {trial.trial_index} is {trial.state}, presented at {trial.presented_at}"
+
+
+def broken_choices(connection: Connection) -> Iterator[str]:
+    """Adaptive trials that were presented or answered before their severity was chosen."""
+    adaptive = {}
+    for study in rows(connection, Study):
+        table = Definition.parse(study.definition).design.adaptive
+        adaptive[study.id] = table and table.perturbation
+    columns = (Trial.session_id, Trial.trial_index, Stimulus.study_id, StudyCondition.perturbation)
+    seen = (
+        select(*columns)
+        .join_from(Trial, Stimulus, Stimulus.id == Trial.stimulus_id)
+        .join(StudyCondition, StudyCondition.id == Stimulus.condition_id)
+        .where(Trial.kind == "test", Trial.state.in_(("presented", "responded", "timed_out")))
+        .where(Trial.chosen_at.is_(None))
+    )
+    for one in connection.execute(seen):
+        if one.perturbation == adaptive[one.study_id]:
+            yield f"session {one.session_id}: trial {one.trial_index} was shown, and its severity not chosen"
 
 
 def state_fits(trial: AnyRow, sitting: Sitting) -> bool:

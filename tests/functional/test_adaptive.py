@@ -15,19 +15,22 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, update
 
+from commands.quality import quality
 from commands.study import study
 from experiment_server.design.adaptive import Posterior
 from experiment_server.design.definition import Definition
 from experiment_server.design.freeze import freeze
 from experiment_server.design.observer import THRESHOLDS, Population
 from experiment_server.models import Response, Session, Stimulus, Study, StudyCondition, Trial
-from experiment_server.models.database import connect, reading
+from experiment_server.models.database import connect, reading, writing
 from experiment_server.services import adapt
 from experiment_server.settings import Settings
 from experiment_server.simulate.pictures import load_pictures
 from experiment_server.simulate.run import Run, simulate
+from exports.stimulus_tables import study_stimuli
+from exports.studies import load_study
 from stimuli.errors import UserError
 from tests.functional.adaptive_study import (
     ADAPTIVE,
@@ -301,11 +304,71 @@ def test_thresholds_are_told_in_lines(here: Here, tmp_path: Path, database_url: 
     go_through(here, someone(here))
     told = CliRunner(env=environment_of).invoke(study, ["threshold", "adaptive"])
     number = r"[0-9.]+"
-    line = rf"P-\w{{8}}: 30 answers, threshold {number} \({number} to {number}\), at the target {number}\n"
-    assert re.fullmatch(line, told.output), told.output
+    span = rf"{number} \({number} to {number}\)"
+    heading = r"adaptive: thresholds of contrast \(fraction\), 1 participant(, a rehearsal: no data)?\. "
+    heading += r"In brackets the 95% credible interval\.\n"
+    line = rf"P-\w{{8}}: 30 answers, threshold {span}, 0\.75 right at {span} "
+    line += r"\(there is one with probability 1\.00\)\n"
+    assert re.fullmatch(heading + line, told.output), told.output
     with reading(here.engine) as connection:
-        [found] = adapt.thresholds(connection, "adaptive")
+        [found] = adapt.thresholds(connection, "adaptive").sessions
+    assert found.threshold.low is not None
+    assert found.threshold.high is not None
     assert found.threshold.low < 0.05 < found.threshold.high
+    assert quality_exclude(environment_of, found.pseudonym) == 0
+    told = CliRunner(env=environment_of).invoke(study, ["threshold", "adaptive"])
+    assert told.output.endswith("probability 1.00), excluded\n")
+
+
+def quality_exclude(environment_of: dict[str, str], pseudonym: str) -> int:
+    arguments = ["exclude", "adaptive", pseudonym, "--reason", "a test"]
+    return CliRunner(env=environment_of).invoke(quality, arguments).exit_code
+
+
+@pytest.mark.parametrize(("limit", "told"), [(0.0, r"below 0\.0\d+"), (9.0, r"above 0\.\d+")])
+def test_who_is_always_right_or_wrong_has_no_threshold_and_it_is_said_why(
+    here: Here, tmp_path: Path, database_url: str, limit: float, told: str
+) -> None:
+    go_through(here, someone(here), limit)
+    command = CliRunner(env=environment(unlimited(tmp_path / "data", database_url)))
+    line = command.invoke(study, ["threshold", "adaptive"]).output.splitlines()[1]
+    assert re.match(rf"P-\w{{8}}: 30 answers, threshold {told}, 0\.75 right at ", line), line
+    found = json.loads(command.invoke(study, ["threshold", "adaptive", "--json"]).output)
+    assert (found["perturbation"], found["unit"], found["target"]) == ("contrast", "fraction", 0.75)
+    [row] = found["sessions"]
+    assert (row["threshold"], row["log_sd"], row["excluded"]) == (None, None, False)
+    assert (row["low"] is None, row["high"] is None) == (limit == 0, limit == 9)
+    assert re.match(r"the probability is \d\.\d\d that it is 0.015 or less, and ", row["reason"])
+    assert "reached" not in row
+    assert row["at_target"]["reached"] == pytest.approx(1)
+
+
+def test_what_only_stands_in_counts_as_shown_neither_in_the_export_nor_in_a_choice(here: Here) -> None:
+    person = someone(here)
+    for _ in range(6):
+        answer_right(here, person, person.trials(3)[0], 0.05)
+    with reading(here.engine) as connection:
+        table = study_stimuli(connection, load_study(connection, "adaptive"))
+    contrast = table[(table["perturbation"] == "contrast") & (table["shown"] > 0)]
+    chosen = [one for one in adaptive_trials(here.engine) if one.chosen_at is not None]
+    assert 0 < len(chosen) < ADAPTIVE
+    assert contrast["shown"].sum() == len(chosen)
+    assert table["shown"].min() == 0
+
+
+def test_a_trial_that_was_shown_keeps_its_picture_whatever_chose_it(here: Here) -> None:
+    """Only an assigned trial is chosen for; the invariants name one that was shown without."""
+    person = someone(here)
+    for _ in range(8):
+        answer_right(here, person, person.trials(3)[0], 0.05)
+    [first, *_] = [one for one in adaptive_trials(here.engine) if one.state == "responded"]
+    with writing(here.engine) as connection:
+        connection.execute(update(Trial).where(Trial.id == first.id).values(chosen_at=None))
+    person.trials(10)
+    after = next(one for one in adaptive_trials(here.engine) if one.id == first.id)
+    assert (after.stimulus_id, after.chosen_at) == (first.stimulus_id, None)
+    with pytest.raises(AssertionError, match="was shown, and its severity not chosen"):
+        check_invariants(here.engine)
 
 
 def test_a_study_that_is_not_adaptive_has_nothing_chosen(
@@ -362,7 +425,8 @@ def test_simulated_observers_of_a_known_threshold_are_found_again(tmp_path: Path
     shown = CliRunner(env=environment(settings)).invoke(study, ["threshold", "adaptive", "--json"])
     found = json.loads(shown.stdout)["sessions"]
     assert [one["answers"] for one in found] == [ADAPTIVE] * 20
-    assert sum(one["low"] <= true <= one["high"] for one in found) >= 17
+    assert all(one["simulated"] for one in found)
+    assert sum((one["low"] or 0) <= true <= (one["high"] or 1) for one in found) >= 17
     assert fmean(math.log(one["threshold"] / true) for one in found) == pytest.approx(
         0, abs=0.06 + 3 * 0.3 / math.sqrt(20)
     )

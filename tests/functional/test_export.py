@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +32,8 @@ from scoring.counted_rows import counted_rows
 from scoring.trial_table import COLUMNS, OPTIONAL, read_trials
 from stimuli.errors import UserError
 from stimuli.manifest import COLUMNS as MANIFEST_COLUMNS
+from tests.functional.adaptive_study import ADAPTIVE
+from tests.functional.answered_adaptive_study import LIMITS, AnsweredStudy, answered_adaptive_study
 from tests.functional.finished_study import FinishedStudy, finished_study
 
 NOW = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)
@@ -266,6 +270,43 @@ def test_repetitions_of_a_concept_are_counted_in_the_order_of_the_answers(study:
     assert [sorted(one) for one in counted] == [list(range(1, len(one) + 1)) for one in counted]
     assert all(one == sorted(one) for one in counted)
     assert main["concept_repetition"].max() == 4
+
+
+@pytest.fixture(scope="module")
+def adaptive(tmp_path_factory: pytest.TempPathFactory) -> AnsweredStudy:
+    return answered_adaptive_study(tmp_path_factory.mktemp("adaptive"))
+
+
+def test_trials_whose_severity_was_chosen_are_marked(adaptive: AnsweredStudy, tmp_path: Path) -> None:
+    export_study(adaptive.engine, adaptive.name, tmp_path / "dataset", now=NOW)
+    from_csv = pd.read_csv(tmp_path / "dataset/trials.csv", keep_default_na=False, na_values=[""])
+    for trials in (pd.read_parquet(tmp_path / "dataset/trials.parquet"), from_csv):
+        marked = trials[trials.adaptive]
+        assert len(marked) == ADAPTIVE * len(LIMITS)
+        assert set(marked.trial_category) == {"experiment"}
+        assert set(marked.perturbation) == {"contrast"}
+        assert set(trials[~trials.adaptive].perturbation) == {"clean"}
+    assert read_trials(tmp_path / "dataset/trials.csv")["adaptive"].dtype == "boolean"
+
+
+def test_the_readme_leaves_adaptive_trials_out(
+    adaptive: AnsweredStudy, dataset: Path, tmp_path: Path
+) -> None:
+    export_study(adaptive.engine, adaptive.name, tmp_path / "dataset", now=NOW)
+    warned = (tmp_path / "dataset/README.md").read_text(encoding="utf-8")
+    assert "the severity of `contrast` was chosen by the participant's own earlier answers" in warned
+    example = re.search(r"^    constant = .*\n    accuracy = .*$", warned, re.MULTILINE)
+    assert example is not None
+    names = {"trials": pd.read_parquet(tmp_path / "dataset/trials.parquet")}
+    exec(textwrap.dedent(example.group()), names)
+    assert names["accuracy"].to_dict() == {"clean": 1.0}
+    ordinary = (dataset / "README.md").read_text(encoding="utf-8")
+    assert "adaptive" not in ordinary
+    assert 'accuracy = trials[trials.trial_category == "experiment"].groupby' in ordinary
+
+
+def test_no_trial_of_an_ordinary_study_is_adaptive(study: FinishedStudy) -> None:
+    assert study_trials(study.engine, study.name)["adaptive"].eq(False).all()
 
 
 @pytest.fixture(scope="module")

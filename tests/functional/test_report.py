@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session as OrmSession
 
 from commands.report import report
@@ -37,6 +37,8 @@ from scoring.neuron_map import Pair
 from scoring.published.interpscore import RESULT_COLUMNS
 from scoring.repetition import Effect, repetition
 from stimuli.errors import UserError
+from tests.functional.adaptive_study import CONCEPTS
+from tests.functional.answered_adaptive_study import AnsweredStudy, answered_adaptive_study
 from tests.functional.finished_study import FinishedStudy, finished_study
 
 NOW = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)
@@ -262,6 +264,72 @@ def test_repetition_is_estimated_and_said(html: str, study: FinishedStudy) -> No
 )
 def test_repetition_in_words(low: float, high: float, words: str) -> None:
     assert in_words(Effect(0.06, low, high, -0.05, 0.05, 0.2)).startswith(words)
+
+
+@pytest.fixture(scope="module")
+def adaptive(tmp_path_factory: pytest.TempPathFactory) -> AnsweredStudy:
+    return answered_adaptive_study(tmp_path_factory.mktemp("adaptive"))
+
+
+def adaptive_page(study: AnsweredStudy, folder: Path) -> tuple[str, str]:
+    """The report's HTML and its text."""
+    write_report(study.engine, study.name, folder / "report.html", Sources(study.settings.images_dir))
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    return html, Page(html).text
+
+
+def section(html: str, name: str) -> str:
+    """The text of one section."""
+    found = re.search(rf'<section id="{name}">.*?</section>', html, re.DOTALL)
+    assert found is not None
+    return Page(found.group()).text
+
+
+def test_adaptive_trials_are_named_and_never_compared(adaptive: AnsweredStudy, tmp_path: Path) -> None:
+    html, text = adaptive_page(adaptive, tmp_path)
+    for words in (
+        "Adaptive trials 30 of the 34 test trials: the severity of contrast was chosen",
+        "Trials of contrast are adaptive, and count in no accuracy by condition. Clean pictures were named",
+        "manage.py study threshold adaptive tells each participant's threshold",
+        "earlier answers chose how hard later pictures were".capitalize(),
+        "People have no point at contrast, whose severities their answers chose.",
+    ):
+        assert words in text, words
+    assert "hardest condition" not in text
+    table = re.search(r'<table class="heat">.*?</table>', html, re.DOTALL)
+    assert table is not None
+    # four trials of each of four participants, all of clean pictures
+    assert "over 16 test trials" in section(html, "accuracy")
+    assert Page(table.group()).text.startswith("concept clean cactus 1 ")
+    curves = re.findall(r'alt="\w+, people: (.*?)"', html)
+    assert len(curves) == len(CONCEPTS)
+    assert all(re.fullmatch(r"clean \S+ \S+(; contrast [.\d]+ – ?){8}", one) for one in curves)
+    assert not re.search("named best|named worst|in the middle", section(html, "examples"))
+
+
+def test_scores_of_an_adaptive_study_come_with_a_warning(adaptive: AnsweredStudy, tmp_path: Path) -> None:
+    results = results_file(tmp_path, 1)
+    results.write_text(results.read_text(encoding="utf-8").replace("Apple", "cactus"), encoding="utf-8")
+    sources = Sources(adaptive.settings.images_dir, results)
+    write_report(adaptive.engine, adaptive.name, tmp_path / "report.html", sources)
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "score counts adaptive trials like all others" in section(html, "scores")
+
+
+def test_adaptive_trials_alone_leave_nothing_to_compare(tmp_path: Path) -> None:
+    study = answered_adaptive_study(tmp_path)
+    constant = select(models.Trial.id).where(models.Trial.kind == "test", models.Trial.chosen_at.is_(None))
+    with writing(study.engine) as connection:
+        connection.execute(delete(models.Response).where(models.Response.trial_id.in_(constant)))
+    html, text = adaptive_page(study, tmp_path)
+    for name in ("accuracy", "curves"):
+        assert "All answers that count are to adaptive trials" in section(html, name)
+        assert "<table" not in html[html.index(f'<section id="{name}">') :].split("</section>")[0]
+    assert "Clean pictures were named" not in text
+
+
+def test_a_report_without_adaptive_trials_does_not_mention_them(html: str) -> None:
+    assert "adaptive" not in Page(html).text.lower()
 
 
 def test_a_rehearsal_is_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
