@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,7 +12,9 @@ import click
 from commands.options import NumberRange, force_option, json_option, progress, quiet_option, say
 from commands.stimuli_model_options import (
     PATH,
+    check_before_loading,
     estimate_words,
+    is_given,
     load_chosen_model,
     model_identity,
     model_options,
@@ -31,6 +33,19 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
+class GreyLevels(click.IntRange):
+    """A whole number of grey levels."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the number; what is none, or out of bounds, is refused with its unit."""
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(
+                f"{value!r} is not in whole grey levels of 255; give {self.min} to {self.max}.", param, ctx
+            )
+
+
 @click.command()
 @click.argument("build", type=PATH)
 @click.option("--out", required=True, type=PATH, help="Folder for the new build.")
@@ -42,8 +57,8 @@ Item = TypeVar("Item")
     "epsilons",
     multiple=True,
     required=True,
-    type=click.IntRange(1, 255),
-    help="Largest change of a channel value in grey levels; repeatable.",
+    type=GreyLevels(1, 255),
+    help="Largest change of a channel value, in whole grey levels of 255; repeatable.",
 )
 @click.option("--steps", default=20, show_default=True, type=click.IntRange(1), help="Steps of PGD.")
 @click.option(
@@ -72,23 +87,26 @@ def attack(build: Path, out: Path, force: bool, quiet: bool, as_json: bool, **op
     Example:
       python manage.py stimuli attack stimuli/ --out attacked/ --method pgd --epsilon 2 --epsilon 8
     """
+    build = build.parent if build.is_file() else build
+    _refuse_ignored(options)
+    asked = _asked(build, out, force, options)
+    # these import torch
     from stimuli.attack_build import Request, attack_build
     from stimuli.attacks import Attack
 
-    build = build if build.is_dir() else build.parent
     hows = tuple(
         Attack(options["method"], epsilon, options["steps"], options["step_size"])
         for epsilon in dict.fromkeys(options["epsilons"])
     )
     loaded = load_chosen_model(options)
-    classifier, left_out = _classifier(build, loaded, options)
+    classifier, left_out = _classifier(asked, loaded, options)
     for sentence in left_out:
         click.echo(f"Left out: {sentence}", err=True)
 
     def track(work: Iterable[Item], total: int) -> Iterator[Item]:
         return progress(work, "batches of stimuli", total, quiet=quiet or as_json)
 
-    request = Request(hows, _key(options["target"]), options["seed"])
+    request = Request(hows, asked.target, options["seed"])
     identity = model_identity(loaded, options["preprocess"], classifier.input.description)
     done = attack_build(build, out, classifier, identity, request, force, track)
     summary = _attack_summary(out, done, loaded, request, left_out) | {"concepts": list(classifier.concepts)}
@@ -99,32 +117,83 @@ def _key(concept: str | None) -> str | None:
     return None if concept is None else concept.strip().lower()
 
 
+@dataclass(frozen=True)
+class Asked:
+    """The concepts that a build shows, those that were named, and the target; as they are matched."""
+
+    shown: list[str]
+    wanted: list[str]
+    target: str | None
+
+
+def _refuse_ignored(options: dict[str, Any]) -> None:
+    for name in ("steps", "step_size"):
+        if options["method"] == "fgsm" and is_given(name):
+            raise click.UsageError(f"--{name.replace('_', '-')} is for --method pgd; fgsm takes one step.")
+
+
+def _asked(build: Path, out: Path, force: bool, options: dict[str, Any]) -> Asked:
+    """Read what is to be attacked, and refuse what needs no model to be wrong."""
+    from stimuli.model_builds import refuse_same
+
+    shown = sorted({row.concept for row in read_manifest(build) if row.condition == CLEAN})
+    if not shown:
+        raise UserError(f"{build} has no clean stimulus to attack; name another build")
+    wanted = list(dict.fromkeys(filter(None, map(_key, options["concepts"]))))
+    target = _key(options["target"])
+    for concept in wanted:
+        if concept not in shown:
+            raise UserError(f"{build} has no clean stimulus of {concept!r}; it has {', '.join(shown)}")
+    if target is not None and target not in (wanted or shown):
+        raise UserError(f"the target {target!r} is none of {', '.join(wanted or shown)}; name one of them")
+    if len(wanted or shown) < 2:
+        raise UserError("a picture is taken for one of several concepts; give at least two of them")
+    refuse_same(out, build)
+    check_before_loading(options, out, "attack", force)
+    return Asked(shown, wanted, target)
+
+
 def _classifier(
-    build: Path, loaded: LoadedModel, options: dict[str, Any]
+    asked: Asked, loaded: LoadedModel, options: dict[str, Any]
 ) -> tuple[ConceptGradients, list[str]]:
     """The model among the build's concepts, and why some of them are left out."""
     from scoring.activations.gradients import ConceptGradients
 
-    shown = sorted({row.concept for row in read_manifest(build) if row.condition == CLEAN})
-    wanted = list(dict.fromkeys(filter(None, map(_key, options["concepts"]))))
-    for concept in wanted:
-        if concept not in shown:
-            raise UserError(f"{build} has no clean stimulus of {concept!r}; it has {', '.join(shown)}")
-    reasons = {} if wanted else {concept: _objection(loaded, concept) for concept in shown}
-    concepts = wanted or [concept for concept in shown if not reasons[concept]]
-    left_out = [f"{concept}: {reason}" for concept, reason in reasons.items() if reason]
-    return ConceptGradients(loaded, concepts, options["preprocess"]), left_out
+    objections = {concept: _objection(loaded, concept) for concept in asked.wanted or asked.shown}
+    known = [concept for concept, objection in objections.items() if not objection]
+    named = [*asked.wanted, asked.target]
+    _refuse_unknown(loaded, [concept for concept in objections if concept in named], objections)
+    if len(known) < 2:
+        _refuse_unknown(loaded, list(objections), objections)
+    left_out = [
+        f"{concept}: {objection.partition(';')[0]}" for concept, objection in objections.items() if objection
+    ]
+    return ConceptGradients(loaded, known, options["preprocess"]), left_out
 
 
 def _objection(loaded: LoadedModel, concept: str) -> str:
-    """Why a model cannot name a concept; empty if it can."""
+    """Why a model cannot name a concept, and which it can; empty if it can."""
     from scoring.activations.zero_shot import concept_embeddings
 
     try:
         concept_embeddings(loaded, [concept])
     except UserError as error:
-        return str(error).partition(";")[0]
+        return str(error)
     return ""
+
+
+def _refuse_unknown(loaded: LoadedModel, concepts: list[str], objections: dict[str, str]) -> None:
+    """Raise UserError if the model has no words for some of the concepts, which are needed."""
+    without = [concept for concept in concepts if objections[concept]]
+    if not without:
+        return
+    name = loaded.label.partition(" (")[0]
+    none = "words for none of the concepts" if len(without) == len(objections) else "no words for"
+    knows = objections[without[0]].partition("; ")[2].partition(" and the words of")[0]
+    raise UserError(
+        f"{name} has {none} {', '.join(without)}; {knows}; name others, or another model by --model and "
+        "--pretrained"
+    )
 
 
 def _attack_summary(

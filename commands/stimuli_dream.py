@@ -15,7 +15,9 @@ import numpy.typing as npt
 from commands.options import force_option, json_option, progress, quiet_option, say
 from commands.stimuli_model_options import (
     PATH,
+    check_before_loading,
     estimate_words,
+    is_given,
     load_chosen_model,
     model_identity,
     model_options,
@@ -38,6 +40,8 @@ STARTS = ("gradient", "grey", "perlin", "structured", "random")
 SIGNS = {"positive": (1,), "negative": (-1,), "both": (1, -1)}
 #: natural pictures that are read at a time
 AT_A_TIME = 64
+#: units below which a share's interval says nothing
+FEWEST_WITH_INTERVAL = 5
 
 
 def _as_starts(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
@@ -102,12 +106,14 @@ def dream(out: Path, force: bool, quiet: bool, as_json: bool, **options: Any) ->
       python manage.py stimuli dream --most-selective 30 --pictures pictures/ --out dreams/
       python manage.py stimuli dream --unit visual.layer4.0.act3:89 --starts all --sign both --out dreams/
     """
+    _check_units(options)
+    _check_pictures(options, out)
+    check_before_loading(options, out, "dream", force)
+    # these import torch
     from stimuli.dream_build import Request, dream_build
     from stimuli.dream_sheet import write_sheet
     from stimuli.dreams.dream import Climb
 
-    _check_units(options)
-    _check_pictures(options, out)
     loaded = load_chosen_model(options)
     units, subjects = _subjects(loaded, options)
 
@@ -134,6 +140,12 @@ def _check_units(options: dict[str, Any]) -> None:
         raise click.UsageError("Give one of --units, --unit and --most-selective.")
     if options["most_selective"] and options["pictures"] is None:
         raise click.UsageError("--most-selective chooses on pictures; give them with --pictures.")
+    if _names_all_layers(options) and is_given("layer"):
+        raise click.UsageError("Every --unit names its layer; leave --layer out.")
+    for word in options["words"]:
+        _layer_and_channel(word)
+    if options["neurons"]:
+        read_neuron_map(options["neurons"])
 
 
 def _check_pictures(options: dict[str, Any], out: Path) -> None:
@@ -143,6 +155,20 @@ def _check_pictures(options: dict[str, Any], out: Path) -> None:
     if folder is not None:
         options["pictures"] = folder.parent if folder.is_file() else folder
         refuse_same(out, options["pictures"])
+        _refuse_no_pictures(options["pictures"])
+
+
+def _refuse_no_pictures(folder: Path) -> None:
+    from stimuli.sources.folder import scan
+
+    if not _is_build(folder):
+        scan(folder)
+    elif not any(row.condition == CLEAN for row in read_manifest(folder)):
+        raise UserError(f"{folder} has no clean picture to compare with; name another folder")
+
+
+def _is_build(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (CSV_NAME, PARQUET_NAME))
 
 
 def _subjects(loaded: LoadedModel, options: dict[str, Any]) -> tuple[UnitGradients, list[Subject]]:
@@ -179,13 +205,17 @@ def _wanted(loaded: LoadedModel, options: dict[str, Any], layer: str | None) -> 
         return {Unit(str(layer), pair.channel): pair.key for pair in read_neuron_map(options["neurons"])}
     found: dict[Unit, str] = {}
     for word in options["words"]:
-        name, colon, channel = word.rpartition(":")
-        if not channel.isdecimal():
-            raise UserError(
-                f"{word!r} is no unit; write LAYER:CHANNEL, as visual.layer4.0.act3:89, or CHANNEL"
-            )
-        found[Unit(canonical_layer(loaded.model, name) if colon else str(layer), int(channel))] = ""
+        name, channel = _layer_and_channel(word)
+        found[Unit(canonical_layer(loaded.model, name) if name else str(layer), channel)] = ""
     return found
+
+
+def _layer_and_channel(word: str) -> tuple[str, int]:
+    """Take a unit apart; its layer is empty where only a channel is named."""
+    layer, colon, channel = word.rpartition(":")
+    if not channel.isdecimal() or (colon and not layer):
+        raise UserError(f"{word!r} is no unit; write LAYER:CHANNEL, as visual.layer4.0.act3:89, or CHANNEL")
+    return layer, int(channel)
 
 
 def _refuse_absent(units: UnitGradients, wanted: Iterable[Unit]) -> None:
@@ -207,8 +237,6 @@ class _Natural:
             self.concepts += concepts
             for layer, values in parts.items():
                 values.append(units.measured(pictures, layer))
-        if not self.concepts:
-            raise UserError(f"{folder} has no clean picture to compare with; name another folder")
         self.values = {layer: np.concatenate(values) for layer, values in parts.items()}
 
 
@@ -222,7 +250,7 @@ def _natural_pictures(folder: Path, size: int) -> Iterator[tuple[str, Pixels]]:
     from stimuli.pictures import load_picture
     from stimuli.sources.folder import scan
 
-    if any((folder / name).is_file() for name in (CSV_NAME, PARQUET_NAME)):
+    if _is_build(folder):
         for row in read_manifest(folder):
             if row.condition == CLEAN:
                 yield row.concept, read_image(folder, row)
@@ -316,5 +344,8 @@ def _dream_line(one: dict[str, Any]) -> str:
     sign = "positive" if one["sign"] > 0 else "negative"
     ratio = one["median_ratio"]
     times = "" if ratio is None else f", activation {ratio:.2f} times as high (median)"
-    share = estimate_words(one, "share", "{:.0%}")
-    return f"  {one['start']}, {sign}: {share} of {one['n']} units beat their best natural picture{times}"
+    interval = ""
+    if one["n"] >= FEWEST_WITH_INTERVAL:
+        interval = f" ({estimate_words(one, 'share', '{:.0%}')})"
+    units = f"{round(one['share'] * one['n'])} of {one['n']} units"
+    return f"  {one['start']}, {sign}: {units} beat their best natural picture{interval}{times}"

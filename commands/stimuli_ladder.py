@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from commands.options import force_option, json_option, progress, quiet_option, say
 from stimuli.conditions import DEFAULT_SIZE, LARGEST_SIZE, SMALLEST_SIZE, ConditionsFile
@@ -18,6 +19,8 @@ from stimuli.perturbations import PERTURBATIONS, Perturbation
 
 if TYPE_CHECKING:
     from stimuli.ladders import Chosen, Mean, Rung
+
+    Ladders = Sequence[tuple[Perturbation, Sequence[Rung]]]
     from stimuli.picture_sample import Picture, PictureSample
 
 PATH = click.Path(path_type=Path)
@@ -48,7 +51,13 @@ class Wish:
 
 @click.command("ladder")
 @click.argument("source", type=PATH)
-@click.option("--perturbation", "name", required=True, help="Perturbation whose severities are chosen.")
+@click.option(
+    "--perturbation",
+    "names",
+    multiple=True,
+    required=True,
+    help="Perturbation whose severities are chosen; repeatable, all into one file.",
+)
 @click.option(
     "--by",
     type=click.Choice(("physical", "similarity", "human")),
@@ -62,7 +71,6 @@ class Wish:
 @click.option("--to", "stop", type=float, help="Where to end.  [default for both: first and last level]")
 @click.option(
     "--at",
-    "at",
     type=float,
     multiple=True,
     help="A similarity or proportion correct; repeatable; no --levels.",
@@ -100,7 +108,7 @@ class Wish:
 @json_option
 def ladder(
     source: Path,
-    name: str,
+    names: tuple[str, ...],
     pictures: int,
     concepts: tuple[str, ...],
     out: Path,
@@ -109,7 +117,7 @@ def ladder(
     as_json: bool,
     **wishes: Any,
 ) -> None:
-    """Choose a perturbation's severities, check them on pictures of SOURCE, and write a conditions file.
+    """Choose perturbations' severities, check them on pictures of SOURCE, and write a conditions file.
 
     What each severity does to the pictures is measured and stands in the file as comments: mean SSIM and
     RMS distance to clean with 95% intervals. A ladder is refused if the mean distance does not grow at every
@@ -121,25 +129,34 @@ def ladder(
     """
     from stimuli.sources.folder import printable
 
-    refuse_to_overwrite(out, force)
-    family = _family(name)
     wish = Wish(**wishes)
-    _check(wish)
+    _check(wish, names)
+    families = [_family(name) for name in names]
+    refuse_to_overwrite(out, force)
     sample = _sample(source, wish, pictures, concepts)
-    rungs = _rungs(family, wish, sample.pictures, quiet or as_json)
+    ladders = _ladders(families, wish, sample.pictures, quiet or as_json)
     for row in sample.left_out:
         click.echo(f"Left out: {row.reason}", err=True)
     with replacing(out, force=force) as temporary:
-        text = conditions_text(family, wish, rungs, printable(source.resolve().name))
+        text = conditions_text(ladders, wish, printable(source.resolve().name))
         temporary.write_text(text, encoding="utf-8")
-    summary = {
-        "out": str(out),
-        "perturbation": name,
-        "by": wish.by,
-        "levels": [_as_json(row) for row in rungs],
-    }
-    told = (*_table(wish, rungs), *_missed(rungs), f"Written: {out}")
-    say(summary, "\n".join(told), quiet=quiet, as_json=as_json)
+    say(_summary(out, wish, ladders), _sentences(out, wish, ladders), quiet=quiet, as_json=as_json)
+
+
+def _summary(out: Path, wish: Wish, ladders: Ladders) -> dict[str, Any]:
+    rows = [
+        {"perturbation": family.name, "levels": [_as_json(rung) for rung in rungs]}
+        for family, rungs in ladders
+    ]
+    return {"out": str(out), "by": wish.by, "ladders": rows}
+
+
+def _sentences(out: Path, wish: Wish, ladders: Ladders) -> str:
+    lines = []
+    for family, rungs in ladders:
+        lines += [f"{family.name}:"] if len(ladders) > 1 else []
+        lines += [*_table(wish, rungs), *_missed(rungs)]
+    return "\n".join([*lines, f"Written: {out}"])
 
 
 def _family(name: str) -> Perturbation:
@@ -149,11 +166,10 @@ def _family(name: str) -> Perturbation:
     return known
 
 
-def _check(wish: Wish) -> None:
-    if wish.at and wish.by == "physical":
-        raise click.UsageError("--at is for --by similarity and --by human; write severities into the file.")
-    if wish.at and (wish.start is not None or wish.stop is not None):
-        raise click.UsageError("Give --at, or --from and --to.")
+def _check(wish: Wish, names: Sequence[str]) -> None:
+    _refuse_ignored(wish, names)
+    if len(set(names)) < len(names):
+        raise click.UsageError("One --perturbation is there twice.")
     if not all(math.isfinite(value) for value in (*wish.at, wish.start or 0.0, wish.stop or 0.0)):
         raise click.UsageError("Give finite numbers to choose levels by, such as 0.5.")
     if wish.by == "human" and wish.linear_light:
@@ -165,19 +181,52 @@ def _check(wish: Wish) -> None:
         raise click.UsageError("One value of --at is there twice.")
 
 
+def _refuse_ignored(wish: Wish, names: Sequence[str]) -> None:
+    """Raise UsageError for an option that another one would silence."""
+    ends = wish.start is not None or wish.stop is not None
+    if wish.at and wish.by == "physical":
+        raise click.UsageError("--at is for --by similarity and --by human; write severities into the file.")
+    if wish.at and ends:
+        raise click.UsageError("Give --at, or --from and --to.")
+    if wish.at and _is_given("levels"):
+        raise click.UsageError("--at names every level; leave --levels out.")
+    if wish.by != "physical" and _is_given("scale"):
+        raise click.UsageError("--scale is for --by physical; leave it out.")
+    if wish.by != "similarity" and _is_given("measure"):
+        raise click.UsageError("--measure is for --by similarity; leave it out.")
+    if ends and wish.by == "physical" and len(names) > 1:
+        raise click.UsageError("--from and --to are severities of one perturbation; name one only.")
+
+
+def _is_given(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 def _sample(source: Path, wish: Wish, pictures: int, concepts: tuple[str, ...]) -> PictureSample:
     from stimuli.picture_sample import sample_pictures
 
     return sample_pictures(source, wish.how, pictures, concepts=concepts)
 
 
-def _rungs(family: Perturbation, wish: Wish, pictures: Sequence[Picture], quiet: bool) -> list[Rung]:
+def _ladders(
+    families: Sequence[Perturbation], wish: Wish, pictures: Sequence[Picture], quiet: bool
+) -> Ladders:
+    """Choose and measure every family's ladder; UserError of which of several, if there is none of one."""
     from stimuli.ladders import measured
 
     def watch(chosen: Sequence[Chosen]) -> Iterable[Chosen]:
         return progress(chosen, "severities", len(chosen), quiet=quiet)
 
-    return measured(family, _chosen(family, wish, pictures), pictures, wish.seed, watch)
+    ladders = []
+    for family in families:
+        try:
+            chosen = _chosen(family, wish, pictures)
+            ladders.append((family, measured(family, chosen, pictures, wish.seed, watch)))
+        except UserError as error:
+            if len(families) == 1:
+                raise
+            raise UserError(f"nothing is written for want of a ladder of {family.name}: {error}") from error
+    return ladders
 
 
 def _chosen(family: Perturbation, wish: Wish, pictures: Sequence[Picture]) -> list[Chosen]:
@@ -209,25 +258,36 @@ def _proportions(wish: Wish) -> list[float]:
 # The file
 
 
-def conditions_text(family: Perturbation, wish: Wish, rungs: Sequence[Rung], source: str) -> str:
-    """The conditions file of a ladder, with what it does to the pictures in comments."""
+def conditions_text(ladders: Ladders, wish: Wish, source: str) -> str:
+    """The conditions file of ladders, with what they do to the pictures in comments.
+
+    The comments of one ladder begin the file; those of several stand above their conditions.
+    """
+    settings = [f"size = {wish.size}", *(["linear_light = true"] if wish.linear_light else []), ""]
+    lines = [] if len(ladders) == 1 else settings
+    for family, rungs in ladders:
+        lines += [*_comments(family, wish, rungs, source), *(["", *settings] if len(ladders) == 1 else [])]
+        lines += [
+            "[[condition]]",
+            f'perturbation = "{family.name}"',
+            f"severity = [{', '.join(f'{rung.severity:g}' for rung in rungs)}]",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _comments(family: Perturbation, wish: Wish, rungs: Sequence[Rung], source: str) -> list[str]:
     stronger = "larger" if family.direction > 0 else "smaller"
     lines = [
-        f"# {family.name}: {_how(wish, rungs)}.",
-        f"# {family.parameter}, {family.unit}; {stronger} is stronger.",
-        *(f"# {line}" for line in (*_table(wish, rungs), *_missed(rungs))),
-        f"# Means over {rungs[0].n} pictures of the folder {source}, at {wish.size} px, build seed "
+        f"{family.name}: {_how(wish, rungs)}.",
+        f"{family.parameter}, {family.unit}; {stronger} is stronger.",
+        *_table(wish, rungs),
+        *_missed(rungs),
+        f"Means over {rungs[0].n} pictures of the folder {source}, at {wish.size} px, build seed "
         f"{wish.seed}; 95% t intervals over {_clusters(rungs[0])}.",
-        *(f"# {line}" for line in _protocol(family, wish)),
-        "",
-        f"size = {wish.size}",
-        *(["linear_light = true"] if wish.linear_light else []),
-        "",
-        "[[condition]]",
-        f'perturbation = "{family.name}"',
-        f"severity = [{', '.join(f'{rung.severity:g}' for rung in rungs)}]",
+        *_protocol(family, wish),
     ]
-    return "\n".join(lines) + "\n"
+    return [f"# {line}" for line in lines]
 
 
 def _how(wish: Wish, rungs: Sequence[Rung]) -> str:
@@ -254,8 +314,9 @@ def _protocol(family: Perturbation, wish: Wish) -> list[str]:
     side = anchor_size(family)
     lines = [
         "Geirhos et al. (2018), Generalisation in humans and deep neural networks, NeurIPS: 16 alternatives,",
-        f"pictures of {side} px, fixation 300 ms, stimulus 200 ms, mask 200 ms, response 1,500 ms.",
-        "Other pictures, tasks and exposures shift these thresholds; a pilot tells.",
+        f"grey pictures of {side} px, seen about 3 degrees wide; fixation 300 ms, stimulus 200 ms, mask",
+        "200 ms, response 1,500 ms. Other pictures, sizes on the screen, tasks and exposures shift these",
+        "thresholds; an adaptive study finds yours.",
     ]
     if is_in_pixels(family) and wish.size != side:
         lines.append(f"Pixels were scaled by {wish.size}/{side}, for a picture that is seen as large.")

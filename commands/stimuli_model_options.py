@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
+
+from stimuli.errors import UserError
 
 if TYPE_CHECKING:
     from scoring.activations.model import LoadedModel
@@ -42,6 +45,32 @@ def model_options(command: Command) -> Command:
     for option in reversed(MODEL_OPTIONS):
         command = option(command)
     return command
+
+
+def is_given(name: str) -> bool:
+    """Whether an option of the running command stands on the command line."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def check_before_loading(options: dict[str, Any], out: Path, kind: str, force: bool) -> None:
+    """Raise UserError for what can be seen without a model: weights named twice or absent, output in the way.
+
+    Loading a model takes seconds; ``kind`` is that of the build to be written.
+    """
+    from stimuli.build_folder import refuse_to_replace
+
+    pretrained, checkpoint = options["pretrained"], options["checkpoint"]
+    if pretrained is not None and checkpoint is not None:
+        raise UserError(
+            f"--pretrained {pretrained} and --checkpoint {checkpoint} both name weights; give one of them"
+        )
+    if checkpoint is not None and not checkpoint.is_file():
+        raise UserError(f"there is no file {checkpoint}; check the path of --checkpoint")
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file; name a folder with --out")
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise UserError(f"{out} is not empty; name another folder, or add --force to replace a build in it")
+    refuse_to_replace(out, kind)
 
 
 def load_chosen_model(options: dict[str, Any]) -> LoadedModel:

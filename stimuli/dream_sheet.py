@@ -20,24 +20,52 @@ PNG_NAME, HTML_NAME = "dreams.png", "dreams.html"
 WIDEST, SIDE, GAP, LINE, MARGIN = 1500, 144, 8, 18, 16
 _INK, _MUTED, _PAPER = "#1f2328", "#5c6670", "#ffffff"
 
+#: fonts and colours are those of contact_sheet.html
 _PAGE = """<!doctype html>
 <html lang="en">
+<head>
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Dreams</title>
 <style>
-body {{ font: 15px/1.4 system-ui, sans-serif; margin: 2rem; color: #1f2328; }}
-table {{ border-collapse: collapse; }}
-th {{ text-align: left; font-weight: 600; padding: .4rem .8rem .4rem 0; vertical-align: top; }}
-td {{ padding: .2rem; color: #5c6670; }}
-img {{ display: block; width: 9rem; height: 9rem; }}
+:root {{ color-scheme: light dark; --ink: #1f2328; --muted: #5c6670; --rule: #d9dee3; --paper: #fff; }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --ink: #e8eaed; --muted: #a3acb5; --rule: #3a4149; --paper: #16191d; }} }}
+* {{ box-sizing: border-box; }}
+html {{ -webkit-text-size-adjust: 100%; }}
+body {{ margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 112rem; color: var(--ink);
+  background: var(--paper); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue",
+  "Liberation Sans", Arial, sans-serif; }}
+h1 {{ font-size: 1.9rem; line-height: 1.15; margin: 0 0 .4rem; letter-spacing: -.015em; }}
+h2 {{ font-size: 1.25rem; line-height: 1.25; margin: 0 0 .5rem; overflow-wrap: anywhere; }}
+h2 small {{ display: block; font-size: .85rem; font-weight: 400; color: var(--muted); }}
+p {{ margin: .3rem 0; max-width: 52rem; color: var(--muted); font-size: .92rem; overflow-wrap: anywhere; }}
+main {{ display: flex; flex-wrap: wrap; align-items: flex-end; gap: 2rem .8rem; padding-top: 1.5rem; }}
+section {{ width: min(100%, calc(var(--columns) * 14rem + (var(--columns) - 1) * .8rem)); }}
+.strip {{ display: grid; gap: .9rem .8rem; margin: 0 0 .9rem; padding: 0; list-style: none;
+  align-items: start;  grid-template-columns: repeat(var(--columns), minmax(0, 1fr)); }}
+figure {{ margin: 0; }}
+figure img {{ display: block; width: 100%; height: auto; outline: 1px solid var(--rule); }}
+figcaption {{ font-size: .9rem; font-weight: 600; line-height: 1.35; padding-top: .35rem;
+  font-variant-numeric: tabular-nums; }}
+figcaption small {{ display: block; font-weight: 400; font-size: .78rem; color: var(--muted); }}
+@media (max-width: 60rem) {{
+  .strip {{ grid-template-columns: repeat(min(var(--columns), 3), minmax(0, 1fr)); }} }}
+@media (max-width: 42rem) {{ body {{ padding: 1.3rem 1rem 3rem; }} h1 {{ font-size: 1.55rem; }}
+  section {{ width: 100%; }} section.single {{ width: calc(50% - .4rem); }}
+  .strip {{ grid-template-columns: repeat(min(var(--columns), 2), minmax(0, 1fr)); }} }}
+@media print {{ section, figure {{ break-inside: avoid; }} }}
 </style>
+</head>
+<body>
+<header>
 <h1>Dreams</h1>
 <p>{note}</p>
-<table>
-<tr><th>unit</th>{heads}</tr>
-{rows}
-</table>
+</header>
+<main>
+{sections}
+</main>
+</body>
 </html>
 """
 
@@ -128,17 +156,31 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def page(laid_out: Table, label: str) -> str:
-    """One HTML page, which shows the images that lie beside it."""
-    heads = "".join(f"<th>{escape(_column_name(*column))}</th>" for column in laid_out.columns)
-    rows = "\n".join(
-        f"<tr><th>{escape(subject.concept)}<br>{escape(str(subject.unit))}</th>"
-        + "".join(_cell(laid_out.cells[(subject, *column)]) for column in laid_out.columns)
-        + "</tr>"
-        for subject in laid_out.subjects
+    """One HTML page, which shows the images beside it: a part for each unit, a strip for each sign."""
+    sections = "\n".join(_section(laid_out, subject) for subject in laid_out.subjects)
+    return _PAGE.format(note=escape(note(laid_out, label)), sections=sections)
+
+
+def _section(laid_out: Table, subject: Subject) -> str:
+    signs = tuple(dict.fromkeys(sign for _, sign in laid_out.columns))
+    starts = [start for start, sign in laid_out.columns if sign == signs[0]]
+    strips = "\n".join(
+        '<ul class="strip">\n'
+        + "\n".join(_figure(laid_out.cells[(subject, start, sign)]) for start in starts)
+        + "\n</ul>"
+        for sign in signs
     )
-    return _PAGE.format(note=escape(note(laid_out, label)), heads=heads, rows=rows)
+    alone = ' class="single"' if len(starts) == 1 else ""
+    unit = escape(str(subject.unit))
+    name = f"{escape(subject.concept)}<small>{unit}</small>" if subject.concept else unit
+    return f'<section{alone} style="--columns: {len(starts)}">\n<h2>{name}</h2>\n{strips}\n</section>'
 
 
-def _cell(one: Dreamt) -> str:
-    shown = f"dream of {one.dream.unit} from {_column_name(one.dream.start, one.dream.sign)}"
-    return f'<td><img src="{escape(one.row.image)}" alt="{escape(shown)}">{escape(caption(one))}</td>'
+def _figure(one: Dreamt) -> str:
+    name = escape(_column_name(one.dream.start, one.dream.sign))
+    shown = f"dream of {escape(str(one.dream.unit))} from {name}"
+    side = one.row.width
+    return (
+        f'<li><figure><img src="{escape(one.row.image)}" width="{side}" height="{side}" alt="{shown}">'
+        f"<figcaption>{name}<small>{escape(caption(one))}</small></figcaption></figure></li>"
+    )

@@ -21,7 +21,7 @@ from stimuli.conditions import Condition
 from stimuli.corruptions.pixels import Pixels
 from stimuli.errors import UserError
 from stimuli.measures import distance, luma
-from stimuli.perturbations import Perturbation
+from stimuli.perturbations import PERTURBATIONS, Perturbation
 from stimuli.picture_sample import Picture
 
 Measure = Literal["ssim", "rms"]
@@ -380,7 +380,8 @@ class HumanCurve:
         """The curve of a family. Raises UserError if it has no anchors."""
         if family.human is None:
             raise UserError(
-                f"no human thresholds are known of {family.name}; use --by similarity, or measure them"
+                f"no human thresholds are known of {family.name}; use --by similarity, measure them, or take "
+                f"a family that has them: {', '.join(_anchored())}"
             )
         anchors = (family.human.at_75_percent, family.human.midpoint, family.human.at_35_percent)
         first, middle, last = (math.log(anchor) for anchor in anchors)
@@ -411,6 +412,10 @@ class HumanCurve:
         (x0, x1), (z0, z1) = self.log_severity[side : side + 2], self.z[side : side + 2]
         z = z0 + (x - x0) / (x1 - x0) * (z1 - z0)
         return float(CHANCE + (self.best - CHANCE) * expit(-z))
+
+
+def _anchored() -> list[str]:
+    return [name for name, family in PERTURBATIONS.items() if family.human is not None]
 
 
 def _z(proportion: float, best: float) -> float:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from commands.stimuli_attack import attack
-from commands.stimuli_dream import dream
+from commands.stimuli_dream import _dream_line, dream
 from manage import cli
 from scoring.activations.demo_model import WEIGHTS_FILE
 from scoring.activations.extract import activations
@@ -30,6 +33,7 @@ from stimuli.merge import merge
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 CONCEPTS, EACH = ("dog", "fire", "key", "sailboat"), 3
+ROOT = Path(__file__).resolve().parents[2]
 LAYER = "visual.layer4.0.act3"
 
 
@@ -178,8 +182,18 @@ def test_attacks_that_cannot_be_made_are_refused(build: Path, tmp_path: Path) ->
         f"{tmp_path} holds no attack that --force may replace; name another folder or an empty one"
     )
     out = tmp_path / "out"
+    assert error_of(attack, tmp_path / "no", "--out", out, "--epsilon", 2) == (
+        f"there is no manifest at {tmp_path / 'no'}; name a folder that `stimuli build` made"
+    )
     assert error_of(attack, build, "--out", out, "--epsilon", 2, "--target", "cat") == (
-        "the target 'cat' is none of dog, fire, key, sailboat; name one of them"
+        "the target 'cat' is none of coffee, dog, fire, key, sailboat; name one of them"
+    )
+    for wrong in (("--target", "coffee"), ("--concept", "coffee", "--concept", "dog")):
+        said = error_of(attack, build, "--out", out, "--epsilon", 2, *wrong)
+        assert said.startswith("interpscore-demo has no words for coffee; it knows ")
+        assert said.endswith("; name others, or another model by --model and --pretrained")
+    assert error_of(attack, build, "--out", out, "--epsilon", 2, "--concept", "dog") == (
+        "a picture is taken for one of several concepts; give at least two of them"
     )
     assert error_of(attack, build, "--out", out, "--epsilon", 2, "--concept", "cat") == (
         f"{build} has no clean stimulus of 'cat'; it has coffee, dog, fire, key, sailboat"
@@ -192,6 +206,73 @@ def test_attacks_that_cannot_be_made_are_refused(build: Path, tmp_path: Path) ->
     (damaged / row.image).write_bytes(b"")
     assert error_of(attack, damaged, "--out", out, "--epsilon", 2) == (
         f"the image {damaged / row.image} is not the one that the manifest lists; build the stimuli again"
+    )
+
+
+def test_concepts_without_words_are_named(build: Path, tmp_path: Path) -> None:
+    unknown = shutil.copytree(build, tmp_path / "unknown")
+    table = unknown / "manifest.csv"
+    text = table.read_text()
+    for concept in CONCEPTS:
+        text = text.replace(f",{concept},", f",{concept}qx,")
+    table.write_text(text)
+    (unknown / "manifest.parquet").unlink()
+    said = error_of(attack, unknown, "--out", tmp_path / "out", "--epsilon", 2)
+    assert said.startswith(
+        "interpscore-demo has words for none of the concepts coffee, dogqx, fireqx, keyqx, sailboatqx; "
+        "it knows "
+    )
+    assert "dog" in said.partition("it knows")[2]
+
+
+def test_options_that_would_be_ignored_are_refused(build: Path, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "out")
+    for wrong in (("--steps", 3), ("--step-size", 1)):
+        with pytest.raises(click.UsageError, match="is for --method pgd; fgsm takes one step"):
+            run(attack, build, *out, "--epsilon", 2, "--method", "fgsm", *wrong)
+    with pytest.raises(click.UsageError, match="Every --unit names its layer"):
+        run(dream, "--unit", f"{LAYER}:1", "--layer", LAYER, *out)
+    with pytest.raises(click.BadParameter, match="whole grey levels of 255"):
+        run(attack, build, *out, "--epsilon", "0.5")
+
+
+def test_what_needs_no_model_is_refused_before_torch_is_loaded(build: Path, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").write_text("")
+    full, out = str(tmp_path / "full"), str(tmp_path / "out")
+    attack_it = ["attack", "--epsilon", "2"]
+    wrong = (
+        [*attack_it, full, "--out", out],
+        [*attack_it, str(build), "--out", full],
+        [*attack_it, str(build), "--out", out, "--target", "cat"],
+        [*attack_it, str(build), "--out", out, "--concept", "cat"],
+        [*attack_it, str(build), "--out", out, "--checkpoint", full],
+        ["dream", "--out", full, "--unit", "1"],
+        ["dream", "--out", out, "--unit", "x"],
+        ["dream", "--out", out, "--units", f"{full}/no.json"],
+        ["dream", "--out", out, "--unit", "1", "--pictures", f"{full}/no"],
+        ["dream", "--out", out, "--unit", "1", "--checkpoint", full],
+    )
+    program = (
+        "import json, sys\nfrom manage import cli\nfrom stimuli.errors import UserError\n"
+        "for words in json.loads(sys.argv[1]):\n"
+        "    try:\n        cli(['stimuli', *words], standalone_mode=False)\n"
+        "    except UserError:\n        assert 'torch' not in sys.modules, words\n"
+        "    else:\n        raise AssertionError(words)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, json.dumps(wrong)], check=True, cwd=ROOT)
+
+
+def test_one_unit_is_counted_and_has_no_interval() -> None:
+    row = {"start": "grey", "sign": 1, "share": 1.0, "share_low": 0.2, "share_high": 1.0, "n": 1}
+    told = dict(row, median_ratio=2.5)
+    assert _dream_line(told) == (
+        "  grey, positive: 1 of 1 units beat their best natural picture, "
+        "activation 2.50 times as high (median)"
+    )
+    many = dict(row, share=0.8, share_low=0.38, share_high=0.96, n=5, median_ratio=None)
+    assert _dream_line(many) == (
+        "  grey, positive: 4 of 5 units beat their best natural picture (80% [38%, 96%])"
     )
 
 
@@ -237,7 +318,10 @@ def test_a_dream_is_a_stimulus_with_all_that_made_it(
         assert known["activation"] == pytest.approx(told, abs=1e-5)
         assert known["best_natural_activation"] >= 0
     assert len(list((out / "masks").iterdir())) == 16
-    assert "visual.layer2.0.act3:3" in (out / "dreams.html").read_text()
+    page = (out / "dreams.html").read_text()
+    assert "<h2>visual.layer2.0.act3:3</h2>" in page
+    assert (page.count("<section"), page.count('<ul class="strip">'), page.count("<img ")) == (2, 4, 8)
+    assert all((out / image).is_file() for image in re.findall(r'<img src="([^"]+)"', page))
     with Image.open(out / "dreams.png") as sheet:
         assert min(sheet.size) > 200
 

@@ -43,7 +43,8 @@ def run(pictures: Path, out: Path, *arguments: str) -> Result:
 
 def levels_of(result: Result) -> list[dict[str, float]]:
     assert result.exit_code == 0, result.output
-    levels: list[dict[str, float]] = json.loads(result.stdout)["levels"]
+    (ladder,) = json.loads(result.stdout)["ladders"]
+    levels: list[dict[str, float]] = ladder["levels"]
     return levels
 
 
@@ -88,6 +89,40 @@ def test_the_file_says_in_comments_how_it_came_about(pictures: Path, tmp_path: P
     assert done.stdout.endswith(f"Written: {out}\n")
 
 
+def test_several_families_make_one_file_in_their_order(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "both.toml"
+    families = ("--perturbation", "gaussian_blur", "--perturbation", "contrast")
+    done = run(pictures, out, *families, "--by", "similarity", "--levels", "2", "--json")
+    assert done.exit_code == 0, done.output
+    told = [(one["perturbation"], row["severity"]) for one in json.loads(done.stdout)["ladders"]
+            for row in one["levels"]]  # fmt: skip
+    conditions = load_conditions(out)
+    assert [(one.perturbation, one.severity) for one in conditions.conditions[1:]] == told
+    assert [name for name, _ in told] == ["gaussian_blur"] * 2 + ["contrast"] * 2
+    text = out.read_text(encoding="utf-8")
+    assert text.startswith("size = 96\n\n# gaussian_blur: ")
+    assert text.count("# Means over 4 pictures") == text.count("[[condition]]") == 2
+    assert text.index("# contrast: ") > text.index('"gaussian_blur"')
+    for number, name in enumerate(("gaussian_blur", "contrast")):
+        alone = tmp_path / f"{name}.toml"
+        levels = levels_of(run(pictures, alone, "--perturbation", name, "--by", "similarity", "--levels",
+                               "2", "--json"))  # fmt: skip
+        assert levels == json.loads(done.stdout)["ladders"][number]["levels"]
+
+
+def test_one_family_without_a_ladder_refuses_all(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "no.toml"
+    done = run(
+        pictures, out, "--perturbation", "low_pass", "--perturbation", "pixelate", "--by", "human",
+        "--levels", "2",
+    )  # fmt: skip
+    assert str(done.exception).startswith(
+        "nothing is written for want of a ladder of pixelate: no human thresholds are known of pixelate; "
+        "use --by similarity, measure them, or take a family that has them: grey_contrast"
+    )
+    assert not out.exists()
+
+
 def test_similarities_can_be_named(pictures: Path, tmp_path: Path) -> None:
     arguments = ("--perturbation", "gaussian_blur", "--by", "similarity", "--measure", "rms", "--json")
     levels = levels_of(run(pictures, tmp_path / "b.toml", *arguments, "--at", "0.9", "--at", "0.95"))
@@ -105,7 +140,9 @@ def test_peoples_thresholds_are_met(name: str, pictures: Path, tmp_path: Path) -
     levels = levels_of(run(pictures, out, *arguments, "--json"))
     assert [row["severity"] for row in levels] == [human.at_75_percent, human.at_35_percent]
     assert [row["wanted"] for row in levels] == [0.75, 0.35]
-    assert "16 alternatives" in out.read_text(encoding="utf-8")
+    text = out.read_text(encoding="utf-8")
+    assert "16 alternatives" in text
+    assert f"grey pictures of {side} px, seen about 3 degrees wide" in text
 
 
 def test_a_ladder_that_leads_nowhere_is_refused(pictures: Path, tmp_path: Path) -> None:
@@ -149,6 +186,13 @@ def test_what_cannot_be_chosen_is_said(
         ["--by", "physical", "--at", "0.5"],
         ["--by", "similarity", "--at", "0.5", "--from", "0.9"],
         ["--by", "similarity", "--at", "0.5", "--at", "0.5"],
+        ["--by", "similarity", "--at", "0.5", "--levels", "5"],
+        ["--by", "similarity", "--scale", "linear"],
+        ["--by", "human", "--scale", "log"],
+        ["--by", "physical", "--measure", "ssim"],
+        ["--by", "human", "--measure", "rms"],
+        ["--by", "physical", "--perturbation", "contrast"],
+        ["--by", "physical", "--perturbation", "pixelate", "--from", "0.5"],
         ["--by", "similarity", "--from", "nan"],
         ["--by", "similarity", "--to", "-inf"],
         ["--by", "physical", "--from", "inf"],

@@ -368,7 +368,8 @@ def test_a_family_without_anchors_is_refused() -> None:
     with pytest.raises(UserError) as error:
         human_ladder(PIXELATE, [0.75], 288)
     assert str(error.value) == (
-        "no human thresholds are known of pixelate; use --by similarity, or measure them"
+        "no human thresholds are known of pixelate; use --by similarity, measure them, or take a family that "
+        "has them: " + ", ".join(name for name, family in PERTURBATIONS.items() if family.human)
     )
 
 
