@@ -93,10 +93,12 @@ def take_part(visitor: Visitor, study: str) -> None:
     visitor.open(link)
     visitor.begin()
     for number in range(TRIALS):
+        place = visitor.page.locator("#header .where")
+        expect(place).to_contain_text(f"Picture {number + 1} of {TRIALS}")
         if number == PRACTICE_TRIALS + 2:
             visitor.page.reload()
             visitor.press("Continue")
-        expect(visitor.page.locator("#header .where")).to_contain_text(f"Picture {number + 1} of {TRIALS}")
+            expect(place).to_contain_text(f"Picture {number + 1} of {TRIALS}")
         if study == "typed":
             visitor.answer(number, "something")
         else:
