@@ -24,6 +24,7 @@ from stimuli.manifest import read_manifest
 from stimuli.perturbations import CLEAN
 
 if TYPE_CHECKING:
+    from scoring.activations.demo_model import UnknownWordError
     from scoring.activations.gradients import ConceptGradients
     from scoring.activations.model import LoadedModel
     from scoring.fooling import Fooling
@@ -160,39 +161,40 @@ def _classifier(
     from scoring.activations.gradients import ConceptGradients
 
     objections = {concept: _objection(loaded, concept) for concept in asked.wanted or asked.shown}
-    known = [concept for concept, objection in objections.items() if not objection]
+    known = [concept for concept, unknown in objections.items() if unknown is None]
     named = [*asked.wanted, asked.target]
     _refuse_unknown(loaded, [concept for concept in objections if concept in named], objections)
     if len(known) < 2:
         _refuse_unknown(loaded, list(objections), objections)
-    left_out = [
-        f"{concept}: {objection.partition(';')[0]}" for concept, objection in objections.items() if objection
-    ]
+    left_out = [f"{concept}: {unknown.what}" for concept, unknown in objections.items() if unknown]
     return ConceptGradients(loaded, known, options["preprocess"]), left_out
 
 
-def _objection(loaded: LoadedModel, concept: str) -> str:
-    """Why a model cannot name a concept, and which it can; empty if it can."""
+def _objection(loaded: LoadedModel, concept: str) -> UnknownWordError | None:
+    """Why a model cannot name a concept, and which it can; None if it can."""
+    from scoring.activations.demo_model import UnknownWordError
     from scoring.activations.zero_shot import concept_embeddings
 
     try:
         concept_embeddings(loaded, [concept])
-    except UserError as error:
-        return str(error)
-    return ""
+    except UnknownWordError as error:
+        return error
+    return None
 
 
-def _refuse_unknown(loaded: LoadedModel, concepts: list[str], objections: dict[str, str]) -> None:
+def _refuse_unknown(
+    loaded: LoadedModel, concepts: list[str], objections: dict[str, UnknownWordError | None]
+) -> None:
     """Raise UserError if the model has no words for some of the concepts, which are needed."""
-    without = [concept for concept in concepts if objections[concept]]
-    if not without:
+    unknown = {concept: error for concept in concepts if (error := objections[concept]) is not None}
+    if not unknown:
         return
     name = loaded.label.partition(" (")[0]
-    none = "words for none of the concepts" if len(without) == len(objections) else "no words for"
-    knows = objections[without[0]].partition("; ")[2].partition(" and the words of")[0]
+    none = "words for none of the concepts" if len(unknown) == len(objections) else "no words for"
+    known = ", ".join(next(iter(unknown.values())).concepts)
     raise UserError(
-        f"{name} has {none} {', '.join(without)}; {knows}; name others, or another model by --model and "
-        "--pretrained"
+        f"{name} has {none} {', '.join(unknown)}; it knows {known}; name others, or another model by --model "
+        "and --pretrained"
     )
 
 

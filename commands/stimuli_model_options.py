@@ -57,7 +57,7 @@ def check_before_loading(options: dict[str, Any], out: Path, kind: str, force: b
 
     Loading a model takes seconds; ``kind`` is that of the build to be written.
     """
-    from stimuli.build_folder import refuse_to_replace
+    from stimuli.build_folder import refuse_filled
 
     pretrained, checkpoint = options["pretrained"], options["checkpoint"]
     if pretrained is not None and checkpoint is not None:
@@ -68,9 +68,7 @@ def check_before_loading(options: dict[str, Any], out: Path, kind: str, force: b
         raise UserError(f"there is no file {checkpoint}; check the path of --checkpoint")
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file; name a folder with --out")
-    if out.is_dir() and any(out.iterdir()) and not force:
-        raise UserError(f"{out} is not empty; name another folder, or add --force to replace a build in it")
-    refuse_to_replace(out, kind)
+    refuse_filled(out, kind, force)
 
 
 def load_chosen_model(options: dict[str, Any]) -> LoadedModel:

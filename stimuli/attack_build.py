@@ -12,16 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from stimuli.attacks import FGSM, Attack, Classifier, Goal, attack, noise
-from stimuli.build_folder import Pixels
+from stimuli.build_folder import Pixels, hashed
 from stimuli.conditions import Condition
 from stimuli.errors import UserError
 from stimuli.files import sha256_of_file
-from stimuli.manifest import CSV_NAME, PARQUET_NAME, Stimulus, read_manifest
+from stimuli.manifest import CSV_NAME, PARQUET_NAME, Stimulus, read_manifest, write_manifest
 from stimuli.model_builds import (
+    RECIPE_VERSION,
     ModelIdentity,
     copy_stimuli,
-    finish_folder,
-    hashed,
     opaque_id,
     read_image,
     refuse_same,
@@ -134,7 +133,7 @@ def attack_build(
         _run(folder, out, model, identity, request, work, made) for work in _tracked(rows, request, track)
     ]
     stimuli = tuple(row for several in made.values() for row in several)
-    finish_folder(out, stimuli)
+    write_manifest(out, stimuli, force=True)
     return AttackBuild(stimuli, tuple(_joined(tried, how) for how in request.attacks))
 
 
@@ -152,6 +151,7 @@ def _inputs(
 ) -> dict[str, object]:
     manifest = next(path for name in (CSV_NAME, PARQUET_NAME) if (path := folder / name).is_file())
     return hashed(
+        RECIPE_VERSION,
         {
             "kind": "attack",
             "seed": request.seed,
@@ -161,7 +161,7 @@ def _inputs(
             "concepts": list(model.concepts),
             "model": identity.parameters(),
             "manifest_sha256": sha256_of_file(manifest),
-        }
+        },
     )
 
 

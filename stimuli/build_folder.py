@@ -15,8 +15,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from stimuli.errors import UserError
-from stimuli.files import make_folder, replacing, sha256_of_bytes, write_bytes
-from stimuli.manifest import CSV_NAME, PARQUET_NAME, Stimulus
+from stimuli.files import make_folder, replacing, sha256_of_bytes, sha256_of_file, write_bytes
+from stimuli.manifest import CSV_NAME, FORMAT_VERSION, PARQUET_NAME, Stimulus
 from stimuli.masks import matched_mask
 from stimuli.seeds import generator, mask_seed
 
@@ -54,6 +54,27 @@ def refuse_to_replace(folder: Path, kind: str) -> None:
         raise UserError(
             f"{folder} holds no {kind} that --force may replace; name another folder or an empty one"
         )
+
+
+def refuse_filled(folder: Path, kind: str, force: bool) -> None:
+    """Raise UserError for a folder with anything in it, but for one of this kind that ``force`` gives up."""
+    if folder.is_dir() and any(folder.iterdir()) and not force:
+        raise UserError(
+            f"{folder} is not empty; name another folder, or add --force to replace a build in it"
+        )
+    refuse_to_replace(folder, kind)
+
+
+def is_whole(folder: Path, row: Stimulus) -> bool:
+    """Whether the image of a row is there, and the very file that the row lists."""
+    path = folder / row.image
+    return path.is_file() and sha256_of_file(path) == row.image_sha256
+
+
+def hashed(recipe_version: int, inputs: dict[str, Any]) -> dict[str, Any]:
+    """What goes into a build, for ``build.json``, with the versions of its form and the hash of it all."""
+    whole = {"format_version": FORMAT_VERSION, "recipe_version": recipe_version, **inputs}
+    return {**whole, "inputs_sha256": sha256_of_bytes(json.dumps(whole, sort_keys=True).encode())}
 
 
 def delete_stimuli(folder: Path, *others: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -12,18 +12,17 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from stimuli.build_folder import Pixels, versions, write_masks
+from stimuli.build_folder import Pixels, hashed, versions, write_masks
 from stimuli.conditions import Condition
-from stimuli.dreams.dream import Climb, Dream, dream
+from stimuli.dreams.dream import Climb, Dream, Track, dream, untracked
 from stimuli.dreams.objective import SMOOTHNESS, Unit, Units
 from stimuli.dreams.starts import STARTS
 from stimuli.errors import UserError
 from stimuli.files import sha256_of_bytes
-from stimuli.manifest import Stimulus
+from stimuli.manifest import Stimulus, write_manifest
 from stimuli.model_builds import (
+    RECIPE_VERSION,
     ModelIdentity,
-    finish_folder,
-    hashed,
     opaque_id,
     read_image,
     start_folder,
@@ -33,8 +32,6 @@ from stimuli.seeds import stimulus_seed
 
 #: a dream's sign -> its perturbation
 PERTURBATION_OF = {1: "dream", -1: "dream_negative"}
-
-Track = Callable[[Iterable[int], int], Iterable[int]]
 
 
 class MeasuredUnits(Units, Protocol):
@@ -93,10 +90,6 @@ class Dreamt:
         return self.dream.sign * (self.activation - natural) > 0
 
 
-def _untracked(steps: Iterable[int], total: int) -> Iterable[int]:
-    return steps
-
-
 def dream_build(
     out: Path,
     units: MeasuredUnits,
@@ -104,7 +97,7 @@ def dream_build(
     subjects: Sequence[Subject],
     request: Request,
     force: bool = False,
-    track: Track = _untracked,
+    track: Track = untracked,
 ) -> list[Dreamt]:
     """Dream of every unit from every start in every sign, and write a build folder.
 
@@ -124,7 +117,7 @@ def dream_build(
     steps = iter(track(range(len(groups) * request.climb.steps), len(groups) * request.climb.steps))
     done = [one for group in groups for one in _make(out, units, identity, group, request, steps)]
     write_masks(out, request.seed, request.climb.size, [one.row for one in done])
-    finish_folder(out, [one.row for one in done])
+    write_manifest(out, [one.row for one in done], force=True)
     return done
 
 
@@ -138,6 +131,7 @@ def _refuse_twice(subjects: Sequence[Subject]) -> None:
 
 def _inputs(identity: ModelIdentity, subjects: Sequence[Subject], request: Request) -> dict[str, object]:
     return hashed(
+        RECIPE_VERSION,
         {
             "kind": "dream",
             "seed": request.seed,
@@ -147,7 +141,7 @@ def _inputs(identity: ModelIdentity, subjects: Sequence[Subject], request: Reque
             "units": [str(subject.unit) for subject in subjects],
             "climb": asdict(request.climb),
             "model": identity.parameters(),
-        }
+        },
     )
 
 

@@ -20,7 +20,8 @@ PNG_NAME, HTML_NAME = "dreams.png", "dreams.html"
 WIDEST, SIDE, GAP, LINE, MARGIN = 1500, 144, 8, 18, 16
 _INK, _MUTED, _PAPER = "#1f2328", "#5c6670", "#ffffff"
 
-#: fonts and colours are those of contact_sheet.html
+#: fonts and colours, of the other sheets too
+_STYLE = Path(__file__).with_name("sheets.css")
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -28,16 +29,7 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Dreams</title>
 <style>
-:root {{ color-scheme: light dark; --ink: #1f2328; --muted: #5c6670; --rule: #d9dee3; --paper: #fff; }}
-@media (prefers-color-scheme: dark) {{
-  :root {{ --ink: #e8eaed; --muted: #a3acb5; --rule: #3a4149; --paper: #16191d; }} }}
-* {{ box-sizing: border-box; }}
-html {{ -webkit-text-size-adjust: 100%; }}
-body {{ margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 112rem; color: var(--ink);
-  background: var(--paper); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue",
-  "Liberation Sans", Arial, sans-serif; }}
-h1 {{ font-size: 1.9rem; line-height: 1.15; margin: 0 0 .4rem; letter-spacing: -.015em; }}
-h2 {{ font-size: 1.25rem; line-height: 1.25; margin: 0 0 .5rem; overflow-wrap: anywhere; }}
+{style}h2 {{ font-size: 1.25rem; line-height: 1.25; margin: 0 0 .5rem; overflow-wrap: anywhere; }}
 h2 small {{ display: block; font-size: .85rem; font-weight: 400; color: var(--muted); }}
 p {{ margin: .3rem 0; max-width: 52rem; color: var(--muted); font-size: .92rem; overflow-wrap: anywhere; }}
 main {{ display: flex; flex-wrap: wrap; align-items: flex-end; gap: 2rem .8rem; padding-top: 1.5rem; }}
@@ -158,7 +150,8 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 def page(laid_out: Table, label: str) -> str:
     """One HTML page, which shows the images beside it: a part for each unit, a strip for each sign."""
     sections = "\n".join(_section(laid_out, subject) for subject in laid_out.subjects)
-    return _PAGE.format(note=escape(note(laid_out, label)), sections=sections)
+    style = _STYLE.read_text(encoding="utf-8")
+    return _PAGE.format(style=style, note=escape(note(laid_out, label)), sections=sections)
 
 
 def _section(laid_out: Table, subject: Subject) -> str:

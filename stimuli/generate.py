@@ -29,6 +29,8 @@ from stimuli.build_folder import (
     BUILD_NAME,
     Pixels,
     delete_stimuli,
+    hashed,
+    is_whole,
     record_of,
     refuse_to_replace,
     versions,
@@ -39,9 +41,9 @@ from stimuli.build_folder import (
 from stimuli.conditions import Condition, ConditionsFile
 from stimuli.corruptions import apply
 from stimuli.errors import UserError
-from stimuli.files import make_folder, replacing, sha256_of_bytes, sha256_of_file
-from stimuli.manifest import CSV_NAME, FORMAT_VERSION, Stimulus, read_manifest, write_manifest
-from stimuli.matching import CannotMatchError, matched
+from stimuli.files import make_folder, replacing, sha256_of_bytes
+from stimuli.manifest import CSV_NAME, Stimulus, read_manifest, write_manifest
+from stimuli.matching import CannotMatchError, matched_at
 from stimuli.measures import Reference
 from stimuli.perturbations import CLEAN, PERTURBATIONS, Perturbation
 from stimuli.pictures import RECIPE, load_picture
@@ -154,8 +156,6 @@ def _refuse_unreadable(folder: Path, sources: Sequence[Source], size: int) -> No
 
 def _inputs(sources: Sequence[Source], conditions: ConditionsFile, seed: int) -> dict[str, Any]:
     inputs: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "recipe_version": RECIPE_VERSION,
         "kind": KIND,
         "versions": versions(),
         "seed": seed,
@@ -166,7 +166,7 @@ def _inputs(sources: Sequence[Source], conditions: ConditionsFile, seed: int) ->
         **({} if conditions.ladder_gate else {"ladder_gate": False}),
         "sources_sha256": sha256_of_bytes(json.dumps([asdict(row) for row in sources]).encode()),
     }
-    return {**inputs, "inputs_sha256": sha256_of_bytes(json.dumps(inputs, sort_keys=True).encode())}
+    return hashed(RECIPE_VERSION, inputs)
 
 
 def _options(conditions: ConditionsFile) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def _prepare(out: Path, inputs: dict[str, Any], force: bool, sources: Sequence[S
     known = [
         outcome
         for outcome in _known(out)
-        if _is_of(present.get(outcome.source), outcome) and _is_whole(out, outcome)
+        if _is_of(present.get(outcome.source), outcome) and all(is_whole(out, row) for row in outcome.stimuli)
     ]
     with replacing(out / PARTIAL_NAME, force=True) as path:
         path.write_text("".join(map(_line_of, known)), encoding="utf-8")
@@ -277,13 +277,6 @@ def _is_of(source: Source | None, outcome: Outcome) -> bool:
     )
 
 
-def _is_whole(out: Path, outcome: Outcome) -> bool:
-    return all(
-        (path := out / row.image).is_file() and sha256_of_file(path) == row.image_sha256
-        for row in outcome.stimuli
-    )
-
-
 def _noted(out: Path, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
     """Append every picture that has stimuli to the list of finished ones, and pass it on."""
     with (out / PARTIAL_NAME).open("a", encoding="utf-8") as stream:
@@ -332,8 +325,8 @@ def render_source(job: Job, source: Source) -> Outcome:
     conditions = job.conditions.of_concept(source.concept)
     try:
         picture = load_picture(job.source / source.path, job.conditions.size, source.path)
-        clean = _matched(job, picture, "source", source.path)
-        reference = Reference(_matched(job, clean, "stimulus", source.path))
+        clean = matched_at("source", picture, job.conditions.matching, source.path)
+        reference = Reference(matched_at("stimulus", clean, job.conditions.matching, source.path))
     except UserError as error:
         return Outcome(source.path, reason=str(error))
     try:
@@ -348,14 +341,9 @@ def _image_name(source: Source, condition: Condition) -> str:
     return f"images/{stimulus_id(source.sha256, condition, 0)}.png"
 
 
-def _matched(job: Job, image: Pixels, stage: str, name: str) -> Pixels:
-    wanted = job.conditions.matching
-    return image if wanted is None or wanted.stage != stage else matched(image, wanted, name)
-
-
 def _render(job: Job, source: Source, clean: Pixels, reference: Reference, condition: Condition) -> Stimulus:
     image, seed = render(job.conditions, source.sha256, clean, condition, job.seed)
-    image = _matched(job, image, "stimulus", f"{source.path} in {condition.key}")
+    image = matched_at("stimulus", image, job.conditions.matching, f"{source.path} in {condition.key}")
     name = _image_name(source, condition)
     return Stimulus(
         stimulus=stimulus_id(source.sha256, condition, 0),
@@ -391,10 +379,14 @@ def render(
     ``clean`` is RGB, shape (height, width, 3). In legacy mode every stimulus draws from ``RandomState(0)``.
     """
     seed = 0 if conditions.legacy else stimulus_seed(source_sha256, condition, 0, build_seed)
+    return degraded(conditions, clean, condition, seed), seed
+
+
+def degraded(conditions: ConditionsFile, clean: Pixels, condition: Condition, seed: int) -> Pixels:
+    """Degrade a picture with the chance of a seed; in legacy mode with that of ``RandomState(0)``."""
     rng = np.random.RandomState(0) if conditions.legacy else generator(seed)
-    return apply(
-        condition.perturbation, clean, condition.severity, rng, linear_light=conditions.linear_light
-    ), seed
+    light = conditions.linear_light
+    return apply(condition.perturbation, clean, condition.severity, rng, linear_light=light)
 
 
 @cache

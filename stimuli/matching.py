@@ -58,6 +58,11 @@ def matched(image: Pixels, wanted: Matching, name: str) -> Pixels:
     return best
 
 
+def matched_at(stage: str, image: Pixels, wanted: Matching | None, name: str) -> Pixels:
+    """Match a picture if that is wanted at this stage; else give it back as it is."""
+    return image if wanted is None or wanted.stage != stage else matched(image, wanted, name)
+
+
 def _scaled(image: Pixels, mean: float, gain: float, middle: float) -> Pixels:
     """Each value's distance from the mean times the gain, around another middle."""
     values = np.rint(255 * ((np.arange(256) / 255 - mean) * gain + middle))

@@ -9,9 +9,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from stimuli.build_folder import BUILD_NAME, IMAGE_NAME, write_json
+from stimuli.build_folder import BUILD_NAME, IMAGE_NAME, is_whole, write_json
 from stimuli.errors import UserError
-from stimuli.files import make_folder, sha256_of_bytes, sha256_of_file
+from stimuli.files import make_folder, sha256_of_bytes
 from stimuli.manifest import FORMAT_VERSION, Stimulus, read_manifest, write_manifest
 from stimuli.pictures import RECIPE
 
@@ -93,7 +93,7 @@ def _fill(out: Path, builds: Sequence[Path], rows: Sequence[tuple[Path, Stimulus
 def _copy_image(build: Path, out: Path, row: Stimulus) -> None:
     if not fnmatch(row.image, f"images/{IMAGE_NAME}"):
         raise UserError(f"the image {build / row.image} has a name that no build gives; build it again")
-    if not (build / row.image).is_file() or sha256_of_file(build / row.image) != row.image_sha256:
+    if not is_whole(build, row):
         raise UserError(f"{build / row.image} is missing or was altered; build it again")
     shutil.copyfile(build / row.image, out / row.image)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from collections.abc import Sequence
@@ -16,14 +15,15 @@ from stimuli.build_folder import (
     BUILD_NAME,
     Pixels,
     delete_stimuli,
-    refuse_to_replace,
+    is_whole,
+    refuse_filled,
     versions,
     write_image,
     write_json,
 )
 from stimuli.errors import UserError
-from stimuli.files import make_folder, sha256_of_bytes, sha256_of_file
-from stimuli.manifest import FORMAT_VERSION, Stimulus, write_manifest
+from stimuli.files import make_folder, sha256_of_bytes
+from stimuli.manifest import Stimulus
 from stimuli.measures import Reference
 from stimuli.pictures import opened
 
@@ -70,29 +70,16 @@ def start_folder(out: Path, inputs: dict[str, Any], force: bool) -> None:
 
     Raises UserError if it holds anything and not ``force``, or, with ``force``, no build of ours.
     """
-    if out.is_dir() and any(out.iterdir()) and not force:
-        raise UserError(f"{out} is not empty; name another folder, or add --force to replace a build in it")
-    refuse_to_replace(out, inputs["kind"])
+    refuse_filled(out, inputs["kind"], force)
     delete_stimuli(out, *SHEETS)
     make_folder(out / "images")
     write_json(out / BUILD_NAME, inputs)
 
 
-def hashed(inputs: dict[str, Any]) -> dict[str, Any]:
-    """What goes into a build, for build.json, with the hash of it all."""
-    whole = {"format_version": FORMAT_VERSION, "recipe_version": RECIPE_VERSION, **inputs}
-    return {**whole, "inputs_sha256": sha256_of_bytes(json.dumps(whole, sort_keys=True).encode())}
-
-
-def finish_folder(out: Path, stimuli: Sequence[Stimulus]) -> None:
-    """Write the manifest, which a build has once it is whole."""
-    write_manifest(out, stimuli, force=True)
-
-
 def read_image(folder: Path, row: Stimulus) -> Pixels:
     """Read a stimulus as RGB; UserError if it is not the very file that the manifest lists."""
     path = folder / row.image
-    if not path.is_file() or sha256_of_file(path) != row.image_sha256:
+    if not is_whole(folder, row):
         raise UserError(f"the image {path} is not the one that the manifest lists; build the stimuli again")
     with opened(path, f"the image {path}") as picture:
         return np.asarray(picture.convert("RGB"))

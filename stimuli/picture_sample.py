@@ -8,18 +8,15 @@ from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 
-import numpy as np
-
 from stimuli.conditions import Condition, ConditionsFile
-from stimuli.corruptions import apply
 from stimuli.corruptions.pixels import Pixels
 from stimuli.errors import UserError
-from stimuli.generate import render
-from stimuli.matching import CannotMatchError, matched
+from stimuli.generate import degraded, render
+from stimuli.matching import CannotMatchError, matched_at
 from stimuli.measures import Reference
 from stimuli.perturbations import CLEAN
 from stimuli.pictures import load_picture
-from stimuli.seeds import generator, stimulus_seed
+from stimuli.seeds import stimulus_seed
 from stimuli.sources.folder import LeftOut, Source, scan
 
 
@@ -37,7 +34,7 @@ class Picture:
     @cached_property
     def clean(self) -> Pixels:
         """The clean stimulus."""
-        return self._matched(self.pixels, "stimulus", Condition(CLEAN))
+        return self._matched(self.pixels, Condition(CLEAN))
 
     @cached_property
     def reference(self) -> Reference:
@@ -47,21 +44,15 @@ class Picture:
     def stimulus(self, condition: Condition, seed: int) -> Pixels:
         """The pixels that a build with this seed writes in a condition (replicate 0)."""
         image, _ = render(self.how, self.source.sha256, self.pixels, condition, seed)
-        return self._matched(image, "stimulus", condition)
+        return self._matched(image, condition)
 
     def in_common(self, condition: Condition, seed: int) -> Pixels:
         """The same with the chance of the clean stimulus, so that all severities draw alike."""
-        chance = generator(stimulus_seed(self.source.sha256, Condition(CLEAN), 0, seed))
-        rng = np.random.RandomState(0) if self.how.legacy else chance
-        light = self.how.linear_light
-        image = apply(condition.perturbation, self.pixels, condition.severity, rng, linear_light=light)
-        return self._matched(image, "stimulus", condition)
+        chance = stimulus_seed(self.source.sha256, Condition(CLEAN), 0, seed)
+        return self._matched(degraded(self.how, self.pixels, condition, chance), condition)
 
-    def _matched(self, image: Pixels, stage: str, condition: Condition) -> Pixels:
-        wanted = self.how.matching
-        if wanted is None or wanted.stage != stage:
-            return image
-        return matched(image, wanted, f"{self.source.path} in {condition.key}")
+    def _matched(self, image: Pixels, condition: Condition) -> Pixels:
+        return matched_at("stimulus", image, self.how.matching, f"{self.source.path} in {condition.key}")
 
 
 @dataclass(frozen=True)
@@ -112,9 +103,8 @@ def _read(
     left_out: list[LeftOut],
 ) -> None:
     try:
-        image = load_picture(folder / source.path, how.size, source.path)
-        if how.matching is not None and how.matching.stage == "source":
-            image = matched(image, how.matching, source.path)
+        read_in = load_picture(folder / source.path, how.size, source.path)
+        image = matched_at("source", read_in, how.matching, source.path)
     except UserError as error:
         left_out.append(LeftOut(source.path, str(error)))
         return

@@ -45,11 +45,13 @@ class Climb:
     views: Views = field(default_factory=Views)
 
 
-def _untracked(steps: Iterable[int], total: int) -> Iterable[int]:
+def untracked(steps: Iterable[int], total: int) -> Iterable[int]:
+    """Yield the steps on, and show nothing."""
+    del total
     return steps
 
 
-def dream(units: Units, dreams: Sequence[Dream], climb: Climb, track: Track = _untracked) -> Pixels:
+def dream(units: Units, dreams: Sequence[Dream], climb: Climb, track: Track = untracked) -> Pixels:
     """Make dreams together; returns (n, size, size, 3).
 
     The climb is on pictures a little finer than the model's input, which sees no finer waves; the result

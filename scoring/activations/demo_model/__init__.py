@@ -55,6 +55,15 @@ class SmallModel:
     metadata: Mapping[str, Any]
 
 
+class UnknownWordError(UserError):
+    """A caption with a word that the model never learnt; ``what`` that is, and the ``concepts`` it knows."""
+
+    def __init__(self, what: str, concepts: Sequence[str]) -> None:
+        self.what, self.concepts = what, tuple(concepts)
+        known = f"{', '.join(concepts)} and the words of captions such as {TEMPLATES[0]!r}"
+        super().__init__(f"{what}; it knows {known}")
+
+
 class KnownWords:
     """open_clip's tokenizer, which refuses captions that use a token without a stored row."""
 
@@ -64,7 +73,7 @@ class KnownWords:
         self._concepts = tuple(concepts)
 
     def __call__(self, captions: Sequence[str]) -> torch.Tensor:
-        """Turn captions into token ids, shape (n, context length); UserError for an unknown word."""
+        """Turn captions into token ids, shape (n, context length); UnknownWordError for an unknown word."""
         for caption in captions:
             self._refuse_unknown(caption)
         tokens: torch.Tensor = self._tokenizer(list(captions))
@@ -74,10 +83,8 @@ class KnownWords:
         encode, known = self._tokenizer.encode, self._known
         unknown = next((word for word in caption.split() if not known.issuperset(encode(word))), None)
         if unknown is not None:
-            raise UserError(
-                f"the embedded model does not know the word {unknown!r} of the caption {caption!r}; "
-                f"it knows {', '.join(self._concepts)} and the words of captions such as {TEMPLATES[0]!r}"
-            )
+            what = f"the embedded model does not know the word {unknown!r} of the caption {caption!r}"
+            raise UnknownWordError(what, self._concepts)
 
 
 def tokenizer() -> Any:
