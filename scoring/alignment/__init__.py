@@ -1,0 +1,1 @@
+"""How alike people and models recognise: reliability, consistency of errors, curves, geometry."""
