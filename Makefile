@@ -9,8 +9,10 @@ MANAGE := $(BIN)/python manage.py
 READY := .venv/.ready
 FRONTEND := experiment_server/frontend
 ARTWORK := stimuli/sources/artwork
+WORDNET := scoring/answers/princeton_wordnet
 PAGE := experiment_server/static/app.js
 DRAWINGS := $(ARTWORK)/node_modules/.package-lock.json
+DICTIONARY := $(WORDNET)/node_modules/.package-lock.json
 WORDS := experiment_server/translations
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard $(WORDS)/*/LC_MESSAGES/messages.po))
 NPM := PATH="$(BIN):$$PATH" npm --no-audit --no-fund --loglevel=error
@@ -21,7 +23,7 @@ NPM := PATH="$(BIN):$$PATH" npm --no-audit --no-fund --loglevel=error
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) $(PAGE) $(DRAWINGS) $(CATALOGUES) ## make the virtual environment, the participant page and the demo's drawings
+setup: $(READY) $(PAGE) $(DRAWINGS) $(DICTIONARY) $(CATALOGUES) ## make the virtual environment, the participant page, the demo's drawings and WordNet
 
 demo: setup ## run the whole job on the embedded pictures and model; results in demo/
 	$(MANAGE) demo --out $(DEMO)
@@ -50,7 +52,7 @@ words: $(READY) ## bring the participant page's words into the catalogues, to be
 		--ignore-pot-creation-date
 
 clean: ## delete what the other targets made, the demo's results included
-	rm -rf .venv $(DEMO) experiment_server/static $(FRONTEND)/node_modules $(ARTWORK)/node_modules $(CATALOGUES) build/words.pot
+	rm -rf .venv $(DEMO) experiment_server/static $(FRONTEND)/node_modules $(ARTWORK)/node_modules $(WORDNET)/node_modules $(CATALOGUES) build/words.pot
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Error: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12")'
@@ -67,4 +69,8 @@ $(PAGE): $(READY) $(FRONTEND)/package-lock.json $(wildcard $(FRONTEND)/src/*) $(
 
 $(DRAWINGS): $(READY) $(ARTWORK)/package-lock.json
 	cd $(ARTWORK) && $(NPM) ci
+	touch $@
+
+$(DICTIONARY): $(READY) $(WORDNET)/package-lock.json
+	cd $(WORDNET) && $(NPM) ci
 	touch $@

@@ -10,6 +10,7 @@ from experiment_server.models.database import connect, explaining, reading
 from experiment_server.services import studies
 from experiment_server.services.identities import seal_all, vault_of
 from experiment_server.settings import Settings, load_settings
+from scoring.answers import wordnet
 
 
 @click.command()
@@ -28,6 +29,7 @@ def serve(host: str, port: int, workers: int, quiet: bool) -> None:
     """
     from experiment_server.serving import Serving, address_of, listen
 
+    wordnet.require()
     settings = load_settings()
     listener = listen(host, port)
     found = _prepare(settings)

@@ -6,7 +6,16 @@ The server uses this for practice feedback and catch trials, and the trial table
 
 from __future__ import annotations
 
-from scoring.answers.judge import JUDGE_VERSION, MAX_WORDS, RULES, Judgement, judge
+from scoring.answers.judge import (
+    JUDGE_VERSION,
+    MAX_WORDS,
+    RULES,
+    UNDECIDED,
+    Judgement,
+    judge,
+    judge_against_all,
+    named,
+)
 from scoring.answers.lexicon import Entry, Lexicon, load_lexicon
 from scoring.answers.words import normalise
 
@@ -14,10 +23,13 @@ __all__ = [
     "JUDGE_VERSION",
     "MAX_WORDS",
     "RULES",
+    "UNDECIDED",
     "Entry",
     "Judgement",
     "Lexicon",
     "judge",
+    "judge_against_all",
     "load_lexicon",
+    "named",
     "normalise",
 ]

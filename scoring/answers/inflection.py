@@ -61,16 +61,18 @@ def base_forms(word: str) -> frozenset[str]:
     Some of them may be no words ("movies" gives "movy" as well as "movie"): they only ever serve to
     be compared with the base forms of another word.
     """
-    return frozenset({word, *_singulars(word), *_without_ing(word), *_without_ed(word)})
+    return frozenset({word, *singulars(word), *_without_ing(word), *_without_ed(word)})
 
 
-def _singulars(word: str) -> set[str]:
+@lru_cache(maxsize=65536)
+def singulars(word: str) -> tuple[str, ...]:
+    """Every form that a word may be the plural of, sorted; some may be no words."""
     if word in IRREGULAR_PLURALS:
-        return {IRREGULAR_PLURALS[word]}
+        return (IRREGULAR_PLURALS[word],)
     for plural in _COMPOUND_PLURALS:
         if word.endswith(plural):
-            return {word.removesuffix(plural) + IRREGULAR_PLURALS[plural]}
-    return _regular_singulars(word)
+            return (word.removesuffix(plural) + IRREGULAR_PLURALS[plural],)
+    return tuple(sorted(_regular_singulars(word)))
 
 
 def _regular_singulars(word: str) -> set[str]:

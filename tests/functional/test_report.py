@@ -166,7 +166,7 @@ def test_every_section_is_there_and_in_the_contents(html: str) -> None:
         "Artist 0",
         "CC BY 4.0",
         "constant_activation",
-        "judge-1",
+        "judge-2",
         "ab12cd",
     ):
         assert words in page.text, words

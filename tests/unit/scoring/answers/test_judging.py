@@ -5,7 +5,16 @@ import sys
 
 import pytest
 
-from scoring.answers import JUDGE_VERSION, Judgement, Lexicon, judge
+from scoring.answers import (
+    JUDGE_VERSION,
+    RULES,
+    UNDECIDED,
+    Judgement,
+    Lexicon,
+    judge,
+    judge_against_all,
+    named,
+)
 from stimuli.errors import UserError
 
 LEXICON = Lexicon.of(
@@ -33,10 +42,33 @@ OTHERS = ("fire", "hand", "plane")
         ("sailboat", "boats", False, 0.5, "lexicon_partial"),
         ("sailboat", "sailbot yacht", False, 1.0, "lexicon_accept"),
         ("sailboat", "car", False, 0.0, "no_match"),
+        ("sailboat", "sailingboat", False, 1.0, "synonym"),
+        ("sailboat", "seasailboat", True, 1.0, "spelling"),
+        ("sailboat", "sailing", False, 0.5, "part_of_name"),
+        ("sailboat", "masts", False, 0.5, "part"),
         ("sailboat", "", False, 0.0, "no_answer"),
         ("sailboat", "  ?", False, 0.0, "no_answer"),
         ("sailboat", "I don't know", False, 0.0, "no_answer"),
+        ("sailboat", "I do not know", False, 0.0, "no_answer"),
         ("fire", "frame", False, 0.0, "no_match"),
+        ("fire", "campfires", False, 1.0, "subordinate"),
+        ("fire", "firetruck", False, 0.0, "no_match"),
+        ("fashion model", "models", False, 1.0, "synonym"),
+        ("fashion model", "mannequins, shop", False, 1.0, "synonym"),
+        ("fashion model", "manequin", False, 1.0, "synonym"),
+        ("fashion model", "modelpurple", False, 1.0, "synonym"),
+        ("fashion model", "woman", False, 0.0, "no_match"),
+        ("puppies", "puppy, basket", True, 1.0, "inflection"),
+        ("puppies", "dogs", False, 0.5, "superordinate"),
+        ("puppies", "animal", False, 0.0, "no_match"),
+        ("dog", "puppies", False, 1.0, "subordinate"),
+        ("raindrops", "drop", False, 0.5, "superordinate"),
+        ("raindrops", "rain", False, 0.5, "part_of_name"),
+        ("drop", "raindrops", False, 1.0, "subordinate"),
+        ("carpet", "pet", False, 0.0, "no_match"),
+        ("butterfly", "fly", False, 0.0, "no_match"),
+        ("mushroom", "toadstool", False, 0.5, "related"),
+        ("mushroom", "fungus", False, 0.5, "superordinate"),
         ("raised hand", "hand,raise", True, 1.0, "inflection"),
         ("raised hand", "raised arm", False, 0.5, "part_of_name"),
         ("raised hand", "hands", False, 0.0, "lexicon_reject"),
@@ -67,6 +99,56 @@ def test_another_concept_is_never_a_misspelling() -> None:
     assert judge("planet", "plane", others=OTHERS).soft == 0.0
     assert judge("xylophone", "xylophony").soft == 1.0
     assert judge("xylophone", "xylophony", others=["xylophony"]).soft == 0.0
+
+
+def test_what_names_another_concept_is_no_kin_of_this_one() -> None:
+    assert judge("puppies", "dog").rule == "superordinate"
+    assert judge("puppies", "dog", others=["dog"]).soft == 0.0
+    assert judge("raindrops", "rain", others=["rain"]).soft == 0.0
+
+
+def test_the_lexicon_is_stronger_than_wordnet() -> None:
+    lexicon = Lexicon.of({"fire": {"reject": ["flame"], "partial": ["bonfire"], "accept": ["heat"]}})
+    found = [judge("fire", word, lexicon) for word in ("flames", "bonfire", "heat", "campfire")]
+    assert [one.rule for one in found] == [
+        "lexicon_reject",
+        "lexicon_partial",
+        "lexicon_accept",
+        "subordinate",
+    ]
+
+
+def test_an_answer_is_judged_against_all_concepts() -> None:
+    concepts = ("fire", "puppies", "dog", "raised hand")
+    found = judge_against_all("a dog, by the campfire", concepts)
+    assert {concept: one.rule for concept, one in found.items()} == {
+        "fire": "subordinate",
+        "puppies": "no_match",
+        "dog": "exact",
+        "raised hand": "no_match",
+    }
+
+
+@pytest.mark.parametrize(
+    ("response", "concept"),
+    [
+        ("dog", "dog"),
+        ("puppy", "puppies"),
+        ("campfire", "fire"),
+        ("dog fire", "dog"),
+        ("campfire dog", "dog"),
+        ("sky", None),
+        ("", None),
+        ("canine", None),
+    ],
+)
+def test_the_concept_that_is_named(response: str, concept: str | None) -> None:
+    assert named(response, ("puppies", "dog", "fire")) == concept
+
+
+def test_undecided_rules_are_rules_and_leave_out_what_is_sure() -> None:
+    assert set(RULES) > UNDECIDED
+    assert not UNDECIDED & {"exact", "inflection", "spelling", "synonym", "lexicon_accept", "lexicon_reject"}
 
 
 def test_the_version_says_which_lexicon() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from scoring.answers import judge
 from scoring.answers.spelling import is_misspelling
 
 
@@ -54,4 +55,11 @@ def test_slips(typed: str, right: str) -> None:
     ],
 )
 def test_not_slips(typed: str, right: str) -> None:
+    assert judge(right, typed).rule not in ("spelling", "synonym")
+
+
+@pytest.mark.parametrize(
+    ("typed", "right"), [("zailboat", "sailboat"), ("sail", "sailboat"), ("apple", "apple")]
+)
+def test_no_letters_of_a_slip(typed: str, right: str) -> None:
     assert not is_misspelling(typed, right)

@@ -1,0 +1,178 @@
+"""A concept's kin: the words that WordNet relates to its name, and the rule that each falls under."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from scoring.answers.inflection import base_forms, singulars
+from scoring.answers.wordnet import BROADER, NARROWER, PART, Offset, closure, is_word, senses, synset
+from scoring.answers.words import normalise
+
+#: rules that WordNet's relations fall under, the strongest first
+SYNONYM, SUBORDINATE, SUPERORDINATE, PART_OF_IT, RELATED = (
+    "synonym",
+    "subordinate",
+    "superordinate",
+    "part",
+    "related",
+)
+
+#: senses of a name that are looked at: the first, and of the next ones those of a thing that can be seen and
+#: that the name comes first to mind for
+_FIRST_SENSES = 3
+#: WordNet's fields of such things: animal, artifact, body, food, object, phenomenon, plant, process, shape,
+#: substance
+_VISIBLE = frozenset({5, 6, 8, 13, 17, 19, 20, 22, 25, 27})
+#: a word stands for a narrower, broader or partial thing in one of its first senses only
+_USUAL_SENSES = 2
+#: words that people type at pictures, near in spelling to others, and that WordNet lacks
+_LACKING = frozenset({"sailboard", "sandcastle", "pajamas", "pincers"})
+#: letters of the shorter part of a name that is written as one
+_SHORTEST = 3
+#: steps up from a name's first sense to a superordinate
+_STEPS_UP = 3
+#: kinds beyond which a superordinate is too general to tell that something was recognised ("animal")
+_KINDS_OF_A_GENERAL_TERM = 1500
+#: narrower synsets that are listed; a concept with more ("animal") has only its nearest ones
+_MOST_KINDS = 6000
+
+
+@lru_cache(maxsize=1024)
+def kin(name: tuple[str, ...]) -> dict[str, str]:
+    """The words related to a name: joined without blanks -> rule, the strongest one.
+
+    ``name`` is the concept's normalised words. Synonyms share a sense with it; subordinates are its kinds;
+    superordinates lie at most three steps up, or are the last word of a name of several words that does
+    ("vessel" of "sailing vessel"), unless they are as general as "animal"; parts are those that WordNet
+    lists of it or of these; related are two words whose definitions name each other (mushroom and
+    toadstool). Where WordNet lacks a name of several words, the kin of its last word is related. The name
+    itself is not among them.
+    """
+    of_whole = _senses_of(" ".join(name)) or _senses_of("".join(name))
+    if of_whole:
+        found = _strongest(_kin_of(of_whole, name))
+    elif len(name) > 1:
+        found = dict.fromkeys(_strongest(_kin_of(_senses_of(name[-1]), name[-1:], upward=False)), RELATED)
+    else:
+        found = {}
+    return {word: rule for word, rule in found.items() if word != "".join(name)}
+
+
+@lru_cache(maxsize=1024)
+def modifiers(name: str) -> frozenset[str]:
+    """The first parts of a name that is written as one, as rain is of raindrops, and what they inflect.
+
+    The rest has to be a noun, and the definition of the name has to mention the part: else a "mush" would
+    be a part of a mushroom.
+    """
+    glosses = " ".join(synset(at).gloss for at in _senses_of(name))
+    mentioned = {form for word in normalise(glosses) for form in base_forms(word)}
+    rests = ((part, name.removeprefix(part)) for part in mentioned if len(part) >= _SHORTEST)
+    return frozenset(part for part, rest in rests if _SHORTEST <= len(rest) < len(name) and _senses_of(rest))
+
+
+def is_real_word(word: str) -> bool:
+    """Tell whether a word, or what it is an inflection of, is English."""
+    return word in _LACKING or any(is_word(form) for form in base_forms(word))
+
+
+def _senses_of(name: str) -> tuple[Offset, ...]:
+    """The principal senses of a name or of its singular."""
+    for form in (name, *singulars(name)):
+        found = senses(form)
+        if found:
+            later = ((at, synset(at)) for at in found[1:_FIRST_SENSES])
+            return (found[0], *(at for at, one in later if one.field in _VISIBLE and one.words[0] == form))
+    return ()
+
+
+def _strongest(pairs: Iterator[tuple[str, str]]) -> dict[str, str]:
+    order = (SYNONYM, SUBORDINATE, SUPERORDINATE, PART_OF_IT, RELATED)
+    found: dict[str, str] = {}
+    for word, rule in sorted(pairs, key=lambda pair: order.index(pair[1])):
+        found.setdefault("".join(normalise(word)), rule)
+    return found
+
+
+def _kin_of(
+    offsets: tuple[Offset, ...], name: tuple[str, ...], *, upward: bool = True
+) -> Iterator[tuple[str, str]]:
+    """Yield (word, rule) for everything related to these senses; a word may come several times."""
+    for at in offsets:
+        yield from ((word, SYNONYM) for word in synset(at).words)
+    yield from _kinds(offsets)
+    yield from _compounds(name)
+    above = _superordinates(offsets[0])
+    if upward:
+        yield from _broader(offsets[0], above)
+    for part in {to: None for at in (*offsets, *above) for to in synset(at).to(PART)}:
+        yield from ((word, PART_OF_IT) for word in _usual_words(part))
+    yield from _named_in_turn(offsets, name)
+
+
+def _kinds(offsets: tuple[Offset, ...]) -> Iterator[tuple[str, str]]:
+    try:
+        kinds = closure(offsets, NARROWER, _MOST_KINDS)
+    except OverflowError:
+        kinds = {to: 1 for at in offsets for to in synset(at).to(NARROWER)}
+    for at in kinds:
+        yield from ((word, SUBORDINATE) for word in _usual_words(at))
+
+
+def _compounds(name: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Kinds of any sense of the name that end in it, as raindrop does in drop."""
+    whole = " ".join(name)
+    for at in senses(whole):
+        for to in synset(at).to(NARROWER):
+            yield from ((word, SUBORDINATE) for word in synset(to).words if word.endswith(whole))
+
+
+def _superordinates(offset: Offset) -> tuple[Offset, ...]:
+    steps = closure((offset,), BROADER, _MOST_KINDS)
+    return tuple(at for at, step in steps.items() if step <= _STEPS_UP and not _is_general(at))
+
+
+def _broader(offset: Offset, above: tuple[Offset, ...]) -> Iterator[tuple[str, str]]:
+    every = closure((offset,), BROADER, _MOST_KINDS)
+    for at in above:
+        yield from ((word, SUPERORDINATE) for word in _usual_words(at))
+        heads = _heads(synset(at).words)
+        yield from ((head, SUPERORDINATE) for head in heads if not every.keys().isdisjoint(_usual(head)))
+    yield from ((head, SUPERORDINATE) for head in _heads(synset(offset).words))
+
+
+def _heads(words: tuple[str, ...]) -> Iterator[str]:
+    """The last words of names of several words, where they are nouns that are not too general."""
+    for word in words:
+        head = word.rpartition(" ")[2]
+        if head != word and _usual(head) and not any(map(_is_general, _usual(head))):
+            yield head
+
+
+def _usual(word: str) -> tuple[Offset, ...]:
+    return senses(word)[:_USUAL_SENSES]
+
+
+@lru_cache(maxsize=4096)
+def _is_general(at: Offset) -> bool:
+    try:
+        closure((at,), NARROWER, _KINDS_OF_A_GENERAL_TERM)
+    except OverflowError:
+        return True
+    return False
+
+
+def _usual_words(at: Offset) -> Iterator[str]:
+    return (word for word in synset(at).words if at in _usual(word))
+
+
+def _named_in_turn(offsets: tuple[Offset, ...], name: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Words of the definitions whose own first definition names the concept."""
+    whole = set(name)
+    mentioned = {word for at in offsets for word in re.findall("[a-z]+", synset(at).gloss)}
+    for form in sorted({one for word in mentioned for one in {word, *singulars(word)}} - whole):
+        usual = senses(form)[:1]
+        if usual and whole <= set(re.findall("[a-z]+", synset(usual[0]).gloss)):
+            yield form, RELATED

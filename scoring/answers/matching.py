@@ -1,0 +1,160 @@
+"""The rules: which of an answer's words name a concept, and by which of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from scoring.answers.inflection import base_forms, same_word, singulars
+from scoring.answers.kin import is_real_word
+from scoring.answers.lexicon import Phrase
+from scoring.answers.spelling import is_misspelling
+from scoring.answers.target import Target
+from scoring.answers.wordnet import senses
+
+#: rules by which the name itself was typed, the surest first
+NAMING = ("exact", "inflection", "spelling")
+
+#: letters of the shorter of two words that were run together
+_SHORTEST_PART = 3
+
+
+class Match(NamedTuple):
+    """A rule that applies to the typed words at these positions."""
+
+    rule: str
+    positions: tuple[int, ...]
+
+
+def matches(words: Phrase, target: Target) -> Iterator[Match]:
+    """Every rule that applies to a run of neighbouring words, or to the name's words apart."""
+    for start, stop in _runs(len(words)):
+        rule = _rule_of_run(words[start:stop], target)
+        if rule is not None:
+            yield Match(rule, tuple(range(start, stop)))
+    if len(target.name) > 1:
+        yield from _matches_of_parts(words, target)
+
+
+@lru_cache(maxsize=16)
+def _runs(n_words: int) -> tuple[tuple[int, int], ...]:
+    return tuple((start, stop) for start in range(n_words) for stop in range(start + 1, n_words + 1))
+
+
+def _rule_of_run(run: Phrase, target: Target) -> str | None:
+    """The rule for one run of words: as written or inflected, then what it means, then misspelt."""
+    typed = "".join(run)
+    found = _as_listed(run, typed, target) or _as_kin(typed, target) or _as_slip(run, typed, target)
+    if found is None and len(run) == 1:
+        found = _as_modifier(typed, target) or _as_two_words(typed, target)
+    return found
+
+
+def _as_listed(run: Phrase, typed: str, target: Target) -> str | None:
+    """The name, a phrase of the lexicon or a synonym, as it is or inflected."""
+    if typed in target.exact:
+        return _rule("exact", target.exact[typed])
+    forms = base_forms(typed)
+    places = (
+        []
+        if target.inflected.keys().isdisjoint(forms)
+        else [target.inflected[form] for form in forms if form in target.inflected]
+    )
+    if len(run) > 1:
+        places += (at for at, (_, phrase) in enumerate(target.listed) if _same_words(run, phrase))
+    return _rule("inflection", target.listed[min(places)][0]) if places else None
+
+
+def _same_words(run: Phrase, phrase: Phrase) -> bool:
+    return len(run) == len(phrase) and all(map(same_word, run, phrase))
+
+
+def _rule(how: str, where: str) -> str:
+    if where in ("name", "synonym"):
+        return how if where == "name" else where
+    return f"lexicon_{where}"
+
+
+def _as_kin(typed: str, target: Target) -> str | None:
+    kin = target.kin
+    if typed in kin:
+        return kin[typed]
+    return next((kin[form] for form in singulars(typed) if form in kin), None)
+
+
+def _as_slip(run: Phrase, typed: str, target: Target) -> str | None:
+    for where, forms in _near(typed, target):
+        if _misspelt(typed, forms, target):
+            return _rule("spelling", where) if target.protected.isdisjoint(run) else None
+    return None
+
+
+def _near(typed: str, target: Target) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What a slip may have meant: the first letter is right, or the first two are swapped."""
+    found = target.by_letter.get(typed[:1], ())
+    return found if typed[:1] == typed[1:2] else found + target.by_letter.get(typed[1:2], ())
+
+
+def _misspelt(typed: str, forms: tuple[str, ...], target: Target) -> bool:
+    """Whether what was typed, or its singular, is a slip of one of these forms and no word of its own."""
+    tried = (typed, typed[:-1]) if typed.endswith("s") else (typed,)
+    close = any(is_misspelling(one, form) for form in forms for one in tried)
+    return close and typed not in target.protected and not is_real_word(typed)
+
+
+def _as_modifier(typed: str, target: Target) -> str | None:
+    """The first part of a name that is written as one word."""
+    return None if target.modifiers.isdisjoint(base_forms(typed)) else "part_of_name"
+
+
+def _as_two_words(typed: str, target: Target) -> str | None:
+    """Two words that were run together, one of which is the name or akin to it, the other one real."""
+    if target.words.isdisjoint(_forms_of_halves(typed)) or is_real_word(typed):
+        return None
+    for left, right in _halves(typed):
+        for one, other in ((left, right), (right, left)):
+            rule = _as_listed((one,), one, target) or _as_kin(one, target)
+            if rule and is_real_word(other) and not senses(f"{left} {right}"):
+                return "spelling" if rule in NAMING else rule
+    return None
+
+
+def _halves(typed: str) -> list[tuple[str, str]]:
+    cuts = range(_SHORTEST_PART, len(typed) - _SHORTEST_PART + 1)
+    return [(typed[:cut], typed[cut:]) for cut in cuts]
+
+
+@lru_cache(maxsize=65536)
+def _forms_of_halves(typed: str) -> frozenset[str]:
+    return frozenset(form for halves in _halves(typed) for one in halves for form in (one, *singulars(one)))
+
+
+def _matches_of_parts(words: Phrase, target: Target) -> Iterator[Match]:
+    """Words of a name of several words: all of them, in any order, name it; some are a part of it."""
+    found = [_how_named(part, words, target) for part in target.name]
+    positions = tuple(sorted({at for _, at in filter(None, found)}))
+    if not positions:
+        return
+    if None not in found and len(positions) == len(target.name):
+        yield Match(max((how for how, _ in filter(None, found)), key=NAMING.index), positions)
+    else:
+        yield from _partly(words, positions, target)
+
+
+def _how_named(part: str, words: Phrase, target: Target) -> tuple[str, int] | None:
+    forms = tuple(sorted(base_forms(part)))
+    for at, word in enumerate(words):
+        if word == part:
+            return "exact", at
+    alike = ("inflection" if same_word(word, part) else "" for word in words)
+    slips = ("spelling" if _misspelt(word, forms, target) else "" for word in words)
+    ways = ((how, at) for kind in (alike, slips) for at, how in enumerate(kind) if how)
+    return next(ways, None)
+
+
+def _partly(words: Phrase, positions: tuple[int, ...], target: Target) -> Iterator[Match]:
+    for at in positions:
+        rejected = any(same_word(words[at], "".join(one)) for one in target.entry.reject)
+        if not rejected and not any(same_word(words[at], other) for other in target.others):
+            yield Match("part_of_name", (at,))

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from scoring.answers.kin import is_real_word, kin, modifiers
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "rule"),
+    [
+        (("fire",), "flame", "synonym"),
+        (("fashion", "model"), "model", "synonym"),
+        (("puppies",), "puppy", "synonym"),
+        (("dog",), "poodle", "subordinate"),
+        (("drop",), "raindrop", "subordinate"),
+        (("puppy",), "dog", "superordinate"),
+        (("sailboat",), "vessel", "superordinate"),
+        (("sailboat",), "boat", "superordinate"),
+        (("apple",), "fruit", "superordinate"),
+        (("sailboat",), "mast", "part"),
+        (("raised", "hand"), "palm", "related"),
+        (("mushroom",), "toadstool", "related"),
+    ],
+)
+def test_kin(name: tuple[str, ...], word: str, rule: str) -> None:
+    assert kin(name)[word] == rule
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        #: the name itself; too general; of the same kind; a sense that nobody means; a rare sense of the word
+        (("fire",), "fire"),
+        (("puppy",), "animal"),
+        (("fashion", "model"), "person"),
+        (("dog",), "cat"),
+        (("apple",), "pear"),
+        (("apple",), "truck"),
+        (("hand",), "cowboy"),
+        (("hand",), "right"),
+        (("butterfly",), "blue"),
+        (("trump",), "trumpet"),
+    ],
+)
+def test_no_kin(name: tuple[str, ...], word: str) -> None:
+    assert word not in kin(name)
+
+
+def test_a_name_that_wordnet_lacks_has_no_kin() -> None:
+    assert kin(("spongebob",)) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("raindrops", {"rain"}), ("butterfly", set()), ("mushroom", set()), ("carpet", set()), ("dog", set())],
+)
+def test_modifiers(name: str, expected: set[str]) -> None:
+    assert modifiers(name) == expected
+
+
+def test_real_words_are_those_of_wordnet_and_their_inflections() -> None:
+    assert all(map(is_real_word, ("frames", "running", "blue", "hands")))
+    assert not any(map(is_real_word, ("flamme", "puppi", "catcus")))
