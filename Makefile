@@ -57,7 +57,7 @@ clean: ## delete what the other targets made, the demo's results included
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Error: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,postgres,frontend,test,lint]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,postgres,languages,meaning,frontend,test,lint]'
 	touch $@
 
 $(PAGE): $(READY) $(FRONTEND)/package-lock.json $(wildcard $(FRONTEND)/src/*) $(wildcard $(FRONTEND)/*.mjs)

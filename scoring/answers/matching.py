@@ -29,8 +29,8 @@ class Match(NamedTuple):
 
 def matches(words: Phrase, target: Target) -> Iterator[Match]:
     """Every rule that applies to a run of neighbouring words, or to the name's words apart."""
-    for start, stop in _runs(len(words)):
-        rule = _rule_of_run(words[start:stop], target)
+    for start, stop in runs(len(words)):
+        rule = rule_of_run(words[start:stop], target)
         if rule is not None:
             yield Match(rule, tuple(range(start, stop)))
     if len(target.name) > 1:
@@ -38,11 +38,12 @@ def matches(words: Phrase, target: Target) -> Iterator[Match]:
 
 
 @lru_cache(maxsize=16)
-def _runs(n_words: int) -> tuple[tuple[int, int], ...]:
+def runs(n_words: int) -> tuple[tuple[int, int], ...]:
+    """Where the runs of neighbouring words begin and end."""
     return tuple((start, stop) for start in range(n_words) for stop in range(start + 1, n_words + 1))
 
 
-def _rule_of_run(run: Phrase, target: Target) -> str | None:
+def rule_of_run(run: Phrase, target: Target) -> str | None:
     """The rule for one run of words: as written or inflected, then what it means, then misspelt."""
     typed = "".join(run)
     found = _as_listed(run, typed, target) or _as_kin(typed, target) or _as_slip(run, typed, target)
