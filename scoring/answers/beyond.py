@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 from scoring.answers.kin import is_real_word
 from scoring.answers.lexicon import Phrase
@@ -28,7 +29,7 @@ class Beyond:
     """
 
     translations: Translations | None = None
-    meaning: Meaning | None = field(default=None, hash=False)
+    meaning: Meaning | None = None
     nearness: float = 0.5
 
     @property
@@ -65,4 +66,9 @@ class Beyond:
         assert self.meaning is not None
         if word in target.protected:
             return False
-        return self.meaning.similarity([word], [" ".join(target.name)])[0][0] >= self.nearness
+        return _cosine(self.meaning, word, " ".join(target.name)) >= self.nearness
+
+
+@lru_cache(maxsize=65536)
+def _cosine(meaning: Meaning, word: str, name: str) -> float:
+    return meaning.similarity([word], [name])[0][0]

@@ -51,10 +51,11 @@ def kin(name: tuple[str, ...]) -> dict[str, str]:
     itself is not among them.
     """
     of_whole = _senses_of(" ".join(name)) or _senses_of("".join(name))
+    of_last = _senses_of(name[-1])
     if of_whole:
         found = _strongest(_kin_of(of_whole, name))
-    elif len(name) > 1:
-        found = dict.fromkeys(_strongest(_kin_of(_senses_of(name[-1]), name[-1:], upward=False)), RELATED)
+    elif of_last:
+        found = dict.fromkeys(_strongest(_kin_of(of_last, name[-1:], upward=False)), RELATED)
     else:
         found = {}
     return {word: rule for word, rule in found.items() if word != "".join(name)}

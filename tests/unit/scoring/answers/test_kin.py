@@ -46,8 +46,9 @@ def test_no_kin(name: tuple[str, ...], word: str) -> None:
     assert word not in kin(name)
 
 
-def test_a_name_that_wordnet_lacks_has_no_kin() -> None:
-    assert kin(("spongebob",)) == {}
+@pytest.mark.parametrize("name", [("spongebob",), ("hand", "raised"), ("fire", "qzxy")])
+def test_a_name_whose_last_word_wordnet_lacks_has_no_kin(name: tuple[str, ...]) -> None:
+    assert kin(name) == {}
 
 
 @pytest.mark.parametrize(
