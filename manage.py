@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo-model": ("commands.demo_model:demo_model", "Train the small embedded CLIP."),
     "score": ("commands.score:score", "Score units for concepts: S, C, R, H, InterpScore."),
     "compare": ("commands.compare:compare_command", "Compare models and layers on one study."),
+    "align": ("commands.align:align_command", "Measure how alike people and models recognise."),
     "export": ("commands.export:export", "Write a study's dataset, without any Prolific ID."),
     "report": ("commands.report:report", "Write a study's report as one HTML file."),
     "db": ("commands.db:db", "Set up the database."),

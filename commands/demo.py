@@ -46,7 +46,7 @@ NOTE = "demo.json"
 INPUTS = ("pictures", "stimuli")
 RESULTS = (
     *("data", "activations.zarr", "dataset", "neuron_map.json"),
-    *("results.csv", "results_controls.csv", "report.html", NOTE),
+    *("results.csv", "results_controls.csv", "report.html", "alignment", NOTE),
 )
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
@@ -91,6 +91,7 @@ class Demo:
             ("Extracting activations from the embedded model", self.extract_activations),
             ("Scoring", self.score),
             ("Writing the dataset and the report", self.write_out),
+            ("Measuring how alike people and the model recognise", self.align),
         ):
             self.say(f"{title} …")
             step()
@@ -101,7 +102,7 @@ class Demo:
         }
 
     def build_stimuli(self) -> None:
-        """Pictures of 12 concepts in four hands, in six conditions each."""
+        """Pictures of 12 concepts in four hands, in nine conditions each: of blur, enough for a curve."""
         for name in ("conditions.toml", "study.toml", "lexicon.toml"):
             shutil.copyfile(DEMO_STUDY / name, self.out / name)
         if not (self.out / "pictures" / "sources.csv").exists():
@@ -154,6 +155,14 @@ class Demo:
             *("--store", self.path("activations.zarr"), "--neuron-map", self.path("neuron_map.json")),
             *("--manifest", self.path("stimuli")),
             *_repeated("--cluster", UNSEEN_HANDS),
+        )
+
+    def align(self) -> None:
+        """Human-model alignment, from the dataset that was written."""
+        self.manage(
+            *("align", self.path("dataset"), "--out", self.path("alignment")),
+            *("--store", self.path("activations.zarr"), "--neuron-map", self.path("neuron_map.json")),
+            *("--manifest", self.path("stimuli"), "--lexicon", self.path("lexicon.toml")),
         )
 
     @contextmanager
@@ -296,6 +305,7 @@ def _print_paths(out: Path) -> None:
         ("Report, open it in a browser", "report.html"),
         ("Scores", "results.csv"),
         ("Controls of the scores", "results_controls.csv"),
+        ("Alignment", "alignment/report.html"),
         ("Dataset", "dataset"),
         ("Stimuli and their manifest", "stimuli"),
     ):
@@ -319,7 +329,7 @@ def _print_paths(out: Path) -> None:
 @quiet_option
 @json_option
 def demo(participants: int, out: Path, force: bool, quiet: bool, as_json: bool) -> None:
-    """Run the whole job: pictures, study, simulated answers, activations, scores, dataset, report.
+    """Run the whole job: pictures, study, simulated answers, activations, scores, dataset, reports.
 
     Everything is written to one folder. A finished demo with the same inputs is shown again and
     not run again; an unfinished one keeps its pictures and stimuli. With --force all starts over, and

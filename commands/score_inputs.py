@@ -66,7 +66,7 @@ class Trials:
 
 def trials_of_file(data: Path, pairs: Sequence[Pair] | None, options: dict[str, Any]) -> Trials:
     """Read a trial table with the activations it brings, of the pairs' units only under ``--reference``."""
-    key = _key(options["key_file"])
+    key = key_of_file(options["key_file"])
     wanted = [pair.channel for pair in pairs] if pairs is not None and options["reference"] else None
     frame = read_trials(data, key=key, score_column=options["human_score_col"], units=wanted)
     there = tuple(frame.attrs.get("channels") or channels(list(frame.columns)))
@@ -94,7 +94,8 @@ def check_pairs(frame: pd.DataFrame, pairs: Sequence[Pair] | None, origin: str) 
         check_concepts(counted_rows(frame, origin), pairs, origin)
 
 
-def _key(path: Path | None) -> bytes | None:
+def key_of_file(path: Path | None) -> bytes | None:
+    """Read the key of pseudonyms; raises UserError if it cannot be read or is too short."""
     if path is None:
         return None
     try:

@@ -119,8 +119,9 @@ def crossed_consistency(
         spread = (of_observers, float(np.nanvar(of_sources)), float(np.nanvar(of_both)))
         ends = _two_way(alone.value, spread, (alone.n, sources, freedom))
         low, high = min(ends[0], alone.low), max(ends[1], alone.high)
+    how = "percentiles of" if interval == "percentile" else "t, two-way variance from"
     drawn = f"a crossed bootstrap of observers and {sources} sources"
-    method = f"{interval} from {drawn}, {draws:,} draws, seed {seed}"
+    method = f"{how} {drawn}, {draws:,} draws, seed {seed}"
     return Estimate(alone.value, low, high, alone.n, "observers and sources", null=0.0, method=method)
 
 

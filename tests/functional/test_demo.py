@@ -81,6 +81,15 @@ def test_the_report_is_one_file_that_names_the_weights(demo: Path) -> None:
     assert "Controls: what should get nothing" in report
 
 
+def test_alignment_is_measured_and_what_these_data_do_not_tell_is_refused(demo: Path) -> None:
+    summary = json.loads((demo / "alignment" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["n_observers"] == PARTICIPANTS
+    assert summary["human_accuracy_low"] < summary["human_accuracy"] < summary["human_accuracy_high"]
+    refused = pd.read_csv(demo / "alignment" / "refused.csv")
+    assert "shifts" in set(refused["measure"])
+    assert "<script src" not in (demo / "alignment" / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_second_run_shows_the_finished_demo_and_a_forced_one_repeats_its_numbers(demo: Path) -> None:
     results = (demo / "results.csv").read_bytes()
     seconds = json.loads((demo / "demo.json").read_text(encoding="utf-8"))["seconds"]

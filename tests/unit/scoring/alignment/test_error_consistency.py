@@ -110,7 +110,9 @@ def test_other_pictures_make_an_interval_wider() -> None:
     assert both.value == alone.value
     assert both.high - both.low > alone.high - alone.low
     assert both.unit == "observers and sources"
-    assert both.method == ("two_way from a crossed bootstrap of observers and 80 sources, 300 draws, seed 0")
+    assert both.method == (
+        "t, two-way variance from a crossed bootstrap of observers and 80 sources, 300 draws, seed 0"
+    )
     percentile = crossed_consistency(matrix, draws=300, interval="percentile")
     assert percentile.low < both.value < percentile.high
 

@@ -1,0 +1,1 @@
+"""What ``align`` writes: a summary, tables, figures, and one page to read."""
