@@ -248,9 +248,7 @@ def _mixed_conditions(found: Alignment) -> Table:
             Cell(_blanks(row["condition"])),
             [value_cell(row, "accuracy"), value_cell(row, "value", "", 2), _number_cell(row, "n")],
         )
-        for row in sorted(
-            _records(found, "mixed_model", "value"), key=lambda row: natural(str(row["condition"]))
-        )
+        for row in there
         if row["part"] == "fixed" and row["model"] == "answers"
     ]
     note = (
