@@ -201,21 +201,54 @@ class Scoring:
         for symbol, metric in self.metrics.items():
             ends[symbol], unsure[symbol] = self._ends(metric, value[symbol], draws[symbol])
         draws |= {"E": composite_of_draws(unsure, value, self.weights)}
-        ends["E"] = self._composite_ends(value, self.observed.composite[:, unit], draws["E"])
+        whole = self.observed.composite[:, unit]
+        ends["E"] = self._composite_ends(whole, draws["E"], value, ends, unsure)
         if {"S", "R"} <= set(self.metrics):
             ends["retention"] = self._retention(value, unsure, ends["S"].low)
         return Drawn(ends, draws, self._null(unit, value) if with_null else {})
 
-    def _composite_ends(self, value: Mapping[str, Floats], whole: Floats, draws: Floats) -> Ends:
-        """Ends of E: as those of its components where all of these are 2P - 1, else percentiles."""
+    def _composite_ends(
+        self,
+        whole: Floats,
+        drawn: Floats,
+        value: Mapping[str, Floats],
+        ends: Mapping[str, Ends],
+        draws: Mapping[str, Floats],
+    ) -> Ends:
+        """Ends of E (C,): from those of its components where all of these are 2P - 1, else percentiles."""
         others = [
             ~np.isnan(value[symbol])
             for symbol, metric in self.metrics.items()
             if metric.sources is None and self.weights[symbol]
         ]
         mixed = np.logical_or.reduce([np.zeros(whole.shape, bool), *others])
-        percentiles = percentile_ends(whole, draws, shrunken_tail(self.sources))
-        return around(whole, chosen(mixed, percentiles, dominance_ends(whole, draws, self.sources)))
+        percentiles = percentile_ends(whole, drawn, shrunken_tail(self.sources))
+        far = dominance_ends(whole, drawn, self.sources)
+        near = self._reach_to_zero(whole, value, ends, draws)
+        return around(whole, chosen(mixed, percentiles, _nearer(whole, far, near)))
+
+    def _reach_to_zero(
+        self,
+        whole: Floats,
+        value: Mapping[str, Floats],
+        ends: Mapping[str, Ends],
+        draws: Mapping[str, Floats],
+    ) -> Floats:
+        """How far (C,) E's end nearer to 0 lies from E: by its components' own ends on that side.
+
+        It is the standard deviation of E's draws, were that of each component its reach, which keeps their
+        correlations (MOVER: Zou 2007, Psychological Methods 12(4), 399-413; Zou and Donner 2008, Statistics
+        in Medicine 27(10), 1693-1702). E's own draws times 1/(1 - E^2), as the scale of atanh takes them,
+        reach to -1 near 1: a rank's draws, and those of a component at its bound, do not narrow there. A
+        component without ends adds nothing.
+        """
+        scaled = {}
+        for symbol, (low, high, _, _) in ends.items():
+            reach = np.nan_to_num(np.where(whole > 0, value[symbol] - low, high - value[symbol]))
+            spread = _deviation(draws[symbol])
+            scale = np.divide(reach, spread, out=np.zeros_like(reach), where=spread > 0)
+            scaled[symbol] = draws[symbol] * scale[:, None]
+        return _deviation(composite_of_draws(scaled, value, self.weights))
 
     def _retention(self, value: Mapping[str, Floats], draws: Mapping[str, Floats], least: Floats) -> Ends:
         """Ends of e_R/e_S where e_S is surely above 0.2; a ratio to less says nothing."""
@@ -301,6 +334,19 @@ class Scoring:
 
     def _rng(self, *stream: int) -> np.random.Generator:
         return np.random.default_rng([self.settings.seed, *stream])
+
+
+def _nearer(whole: Floats, ends: Ends, reach: Floats) -> Ends:
+    """Put the end nearer to 0 (C,) so far from E, where there are ends."""
+    low = np.where(whole > 0, np.maximum(whole - reach, -1), ends.low)
+    high = np.where(whole < 0, np.minimum(whole + reach, 1), ends.high)
+    there = ends.kind != ""
+    return ends._replace(low=np.where(there, low, np.nan), high=np.where(there, high, np.nan))
+
+
+def _deviation(draws: Floats) -> Floats:
+    """Standard deviation (C,) of the draws (C, m) that have a value; 0 where none has."""
+    return np.asarray(np.ma.masked_invalid(draws).std(axis=1).filled(0.0))
 
 
 def in_threads(work: Callable[[Thing], Done], things: Sequence[Thing]) -> Iterator[Done]:

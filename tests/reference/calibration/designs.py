@@ -60,6 +60,7 @@ def truth(seed: int, sources: int = 20_000, repeats: int = 6) -> Truth:
         without = [effects[name, f"e_{symbol}"] for symbol in "SRH"]
         effects[name, "E without C"] = float(np.mean(without))
         effects[name, "E of S and R"] = float(np.mean(without[:2]))
+        effects[name, "E of S, R and C"] = float(np.mean([*without[:2], effects[name, "e_C"]]))
         effects[name, "E"] = float(np.mean([*without, effects[name, "e_C"]]))
         effects[name, "InterpScore"] = (1 + effects[name, "E"]) / 2
         with np.errstate(invalid="ignore"):

@@ -14,6 +14,7 @@ from scoring.cells import Cells
 from scoring.draws import Measured
 from scoring.effects import Drawn, Scoring, Settings
 from scoring.interpscore import score_cells
+from scoring.metrics.registry import METRICS
 from scoring.neuron_map import Pair
 from scoring.reliability import reliability
 from tests.reference.calibration.designs import (
@@ -50,17 +51,18 @@ def intervals(design: str, seed: int, study: int, resamples: int) -> list[Found]
 
 
 def _scorings(rng: np.random.Generator, study: Study, settings: Settings) -> tuple[Scoring, ...]:
-    """Scorings of the study by all components, without causality, and by selectivity and robustness alone.
+    """Scorings of the study by all components, without C, by S and R alone, and by these with C.
 
-    Both are of concept 0 alone, for speed: the others are taken together, but drawn each for itself.
+    All are of concept 0 alone, for speed: the others are taken together, but drawn each for itself.
     """
     known, times = reliability(study.cells), Scoring(study.cells, settings).times
     cells = _against_the_rest(study.cells)
     whole = Scoring(*_with_controls(rng, cells, settings), known)
     without = Scoring(cells, settings, given_reliability=known)
     two = Scoring(cells, replace(settings, weights=(1, 0, 1, 0)), given_reliability=known)
-    whole.times = without.times = two.times = times
-    return whole, without, two
+    three = replace(whole, metrics={symbol: METRICS[symbol] for symbol in "SCR"})
+    whole.times = without.times = two.times = three.times = times
+    return whole, without, two, three
 
 
 def _against_the_rest(cells: Cells) -> Cells:
@@ -92,7 +94,11 @@ def _with_controls(
     return added, settings, Measured(effect, matched)
 
 
-def _effects(design: str, whole: Scoring, without: Scoring, two: Scoring) -> Iterator[Found]:
+#: what is said of the scorings by fewer components
+FEWER = ("E without C", "E of S and R", "E of S, R and C")
+
+
+def _effects(design: str, whole: Scoring, *fewer: Scoring) -> Iterator[Found]:
     for place, unit in enumerate(UNITS):
         drawn = whole.draw(place, with_null=False)
         observed = {symbol: values[0, place] for symbol, values in whole.observed.value.items()}
@@ -102,9 +108,9 @@ def _effects(design: str, whole: Scoring, without: Scoring, two: Scoring) -> Ite
         yield _found(design, unit, "E", total, drawn, "E")
         yield _share(_found(design, unit, "InterpScore", total, drawn, "E"))
         yield _found(design, unit, "retention", observed["R"] / observed["S"], drawn, "retention")
-        for name, fewer in (("E without C", without), ("E of S and R", two)):
-            partial = float(fewer.observed.composite[0, place])
-            yield _found(design, unit, name, partial, fewer.draw(place, with_null=False), "E")
+        for name, scoring in zip(FEWER, fewer, strict=True):
+            partial = float(scoring.observed.composite[0, place])
+            yield _found(design, unit, name, partial, scoring.draw(place, with_null=False), "E")
 
 
 def _found(design: str, unit: str, name: str, value: float, drawn: Drawn, key: str) -> Found:

@@ -105,6 +105,55 @@ def test_retention_is_given_only_where_selectivity_is_sure() -> None:
     assert not np.isnan(scoring.draw(0).ends["retention"].low[0])
 
 
+def near_the_top(seed: int, sources: tuple[int, ...] = (8, 8, 8)) -> Scoring:
+    """A scoring by S, R and C of which unit 0 has all it can have of S, and almost all of R and C."""
+    cells = small_cells(seed, sources=sources, units=40, ties=False)
+    activation = cells.activation.copy()
+    activation[0, cells.concept == 0, 0] += 50
+    activation[1:, cells.concept == 0, 0] += 1.5
+    cells = replace(cells, activation=activation, units=(10, *range(100, 139)))
+    effects = measured(cells, made_up_effects(cells, seed))
+    return Scoring(cells, Settings((1, 1, 1, 0), resamples=400), effects)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_composite_near_its_bound_reaches_no_further_than_its_components_together(seed: int) -> None:
+    scoring = near_the_top(seed)
+    drawn, whole = scoring.draw(0), scoring.observed.composite[0, 0]
+    assert whole > 0.9
+    lowest = np.mean([drawn.ends[symbol].low[0] for symbol in "SCR"])
+    assert lowest <= drawn.ends["E"].low[0] < whole < drawn.ends["E"].high[0] <= 1
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_composite_reaches_to_zero_as_its_components_do_by_their_correlation(sign: int) -> None:
+    cells = small_cells(4)
+    cells = replace(cells, activation=sign * cells.activation)
+    scoring = Scoring(cells, Settings((2, 0, 1, 0), resamples=400))
+    drawn, whole = scoring.draw(0), float(scoring.observed.composite[0, 0])
+    assert sign * whole > 0
+    near = {symbol: end.low if sign > 0 else end.high for symbol, end in drawn.ends.items()}
+    value = {symbol: scoring.observed.value[symbol][0, 0] for symbol in "SR"}
+    own, other = (share * (value[symbol] - near[symbol][0]) for share, symbol in ((2 / 3, "S"), (1 / 3, "R")))
+    correlation = np.corrcoef([drawn.draws[symbol][0] for symbol in "SR"])[0, 1]
+    reach = np.sqrt(own**2 + other**2 + 2 * correlation * own * other)
+    assert near["E"][0] == pytest.approx(whole - sign * reach)
+
+
+@pytest.mark.parametrize("symbol", ["S", "C", "R"])
+def test_a_composite_of_one_component_has_its_end_on_the_side_of_zero(symbol: str) -> None:
+    weights = {"S": (1, 0, 0, 0), "C": (0, 1, 0, 0), "R": (0, 0, 1, 0)}[symbol]
+    drawn = replace(near_the_top(2), settings=Settings(weights, resamples=100)).draw(0)
+    assert drawn.ends["E"].low[0] == pytest.approx(drawn.ends[symbol].low[0])
+
+
+def test_a_composite_without_draws_that_vary_has_no_ends() -> None:
+    cells = small_cells(3, sources=(1, 9))
+    drawn = Scoring(cells, Settings((1, 0, 1, 0), resamples=50)).draw(0)
+    assert np.isnan(drawn.ends["E"].low).all()
+    assert np.isnan(drawn.ends["E"].high).all()
+
+
 def first_activation(sample: Sample) -> Result:
     """A metric of one's own: the mean clean activation of the concept less that of all."""
     clean = sample.activation[0]
