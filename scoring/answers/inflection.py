@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from scoring.answers.wordnet import is_verb
+
 #: plural -> singular, where no rule below gives it
 IRREGULAR_PLURALS = {
     "cacti": "cactus",
@@ -89,14 +91,16 @@ def _regular_singulars(word: str) -> set[str]:
 def _without_ing(word: str) -> set[str]:
     if not word.endswith("ing"):
         return set()
-    return _verbs(word[:-3]) | _with_final_e(word[:-3])
+    return {verb for verb in _verbs(word[:-3]) | _with_final_e(word[:-3]) if is_verb(verb)}
 
 
 def _without_ed(word: str) -> set[str]:
     if not word.endswith("ed") or word.endswith("eed"):
         return set()
     found = _verbs(word[:-2]) | _with_final_e(word[:-2])
-    return found | {word[:-3] + "y"} if word.endswith("ied") and len(word) > 4 else found
+    if word.endswith("ied") and len(word) > 4:
+        found |= {word[:-3] + "y"}
+    return {verb for verb in found if is_verb(verb)}
 
 
 def _verbs(stem: str) -> set[str]:

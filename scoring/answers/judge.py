@@ -28,6 +28,7 @@ RULES = {
     "inflection": 1.0,
     "spelling": 1.0,
     "lexicon_accept": 1.0,
+    "distinctive_part": 1.0,
     "synonym": 1.0,
     "subordinate": 1.0,
     "translation": 1.0,

@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from scoring.answers.inflection import base_forms, singulars
-from scoring.answers.wordnet import BROADER, NARROWER, PART, Offset, closure, is_word, senses, synset
+from scoring.answers.wordnet import (
+    BROADER,
+    NARROWER,
+    PART,
+    Offset,
+    closure,
+    is_word,
+    senses,
+    synset,
+)
 from scoring.answers.words import normalise
 
 #: rules that WordNet's relations fall under, the strongest first
@@ -25,7 +34,8 @@ _FIRST_SENSES = 3
 #: WordNet's fields of such things: animal, artifact, body, food, object, phenomenon, plant, process, shape,
 #: substance
 _VISIBLE = frozenset({5, 6, 8, 13, 17, 19, 20, 22, 25, 27})
-#: a word stands for a narrower, broader or partial thing in one of its first senses only
+#: a word stands for a synonym, a broader or a partial thing in one of its first senses only; for a narrower
+#: one in its very first ("red" is a river too)
 _USUAL_SENSES = 2
 #: words that people type at pictures, near in spelling to others, and that WordNet lacks
 _LACKING = frozenset({"sailboard", "sandcastle", "pajamas", "pincers"})
@@ -102,7 +112,7 @@ def _kin_of(
 ) -> Iterator[tuple[str, str]]:
     """Yield (word, rule) for everything related to these senses; a word may come several times."""
     for at in offsets:
-        yield from ((word, SYNONYM) for word in synset(at).words)
+        yield from ((word, SYNONYM) for word in synset(at).words if word in name or at in _usual(word))
     yield from _kinds(offsets)
     yield from _compounds(name)
     above = _superordinates(offsets[0])
@@ -119,7 +129,7 @@ def _kinds(offsets: tuple[Offset, ...]) -> Iterator[tuple[str, str]]:
     except OverflowError:
         kinds = {to: 1 for at in offsets for to in synset(at).to(NARROWER)}
     for at in kinds:
-        yield from ((word, SUBORDINATE) for word in _usual_words(at))
+        yield from ((word, SUBORDINATE) for word in synset(at).words if senses(word)[:1] == (at,))
 
 
 def _compounds(name: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -138,9 +148,12 @@ def _superordinates(offset: Offset) -> tuple[Offset, ...]:
 def _broader(offset: Offset, above: tuple[Offset, ...]) -> Iterator[tuple[str, str]]:
     every = closure((offset,), BROADER, _MOST_KINDS)
     for at in above:
-        yield from ((word, SUPERORDINATE) for word in _usual_words(at))
+        direct = every[at] == 1
         heads = _heads(synset(at).words)
-        yield from ((head, SUPERORDINATE) for head in heads if not every.keys().isdisjoint(_usual(head)))
+        yield from ((word, SUPERORDINATE) for word in (synset(at).words if direct else _usual_words(at)))
+        yield from (
+            (head, SUPERORDINATE) for head in heads if direct or not every.keys().isdisjoint(_usual(head))
+        )
     yield from ((head, SUPERORDINATE) for head in _heads(synset(offset).words))
 
 
@@ -170,10 +183,14 @@ def _usual_words(at: Offset) -> Iterator[str]:
 
 
 def _named_in_turn(offsets: tuple[Offset, ...], name: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Words of the definitions whose own first definition names the concept."""
-    whole = set(name)
-    mentioned = {word for at in offsets for word in re.findall("[a-z]+", synset(at).gloss)}
+    """Words of the definitions whose own first definition names the concept, of things that can be seen."""
+    whole, visible = set(name), [at for at in offsets if synset(at).field in _VISIBLE]
+    mentioned = {word for at in visible for word in _mentioned(at)}
     for form in sorted({one for word in mentioned for one in {word, *singulars(word)}} - whole):
         usual = senses(form)[:1]
-        if usual and whole <= set(re.findall("[a-z]+", synset(usual[0]).gloss)):
+        if usual and whole <= _mentioned(usual[0]):
             yield form, RELATED
+
+
+def _mentioned(at: Offset) -> set[str]:
+    return set(re.findall("[a-z]+", synset(at).gloss))

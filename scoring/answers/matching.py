@@ -16,8 +16,8 @@ from scoring.answers.wordnet import senses
 #: rules by which the name itself was typed, the surest first
 NAMING = ("exact", "inflection", "spelling")
 
-#: letters of the shorter of two words that were run together
-_SHORTEST_PART = 3
+#: letters of the shorter of two words that were run together, and of both
+_SHORTEST_PART, _LONGEST_RUN = 3, 40
 
 
 class Match(NamedTuple):
@@ -35,6 +35,9 @@ def matches(words: Phrase, target: Target) -> Iterator[Match]:
             yield Match(rule, tuple(range(start, stop)))
     if len(target.name) > 1:
         yield from _matches_of_parts(words, target)
+        yield from _distinctive(words, target)
+    else:
+        yield from _matches_of_halves(words, target)
 
 
 @lru_cache(maxsize=16)
@@ -122,11 +125,13 @@ def _as_two_words(typed: str, target: Target) -> str | None:
 
 
 def _halves(typed: str) -> list[tuple[str, str]]:
+    if len(typed) > _LONGEST_RUN:
+        return []
     cuts = range(_SHORTEST_PART, len(typed) - _SHORTEST_PART + 1)
     return [(typed[:cut], typed[cut:]) for cut in cuts]
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def _forms_of_halves(typed: str) -> frozenset[str]:
     return frozenset(form for halves in _halves(typed) for one in halves for form in (one, *singulars(one)))
 
@@ -141,6 +146,24 @@ def _matches_of_parts(words: Phrase, target: Target) -> Iterator[Match]:
         yield Match(max((how for how, _ in filter(None, found)), key=NAMING.index), positions)
     else:
         yield from _partly(words, positions, target)
+
+
+def _matches_of_halves(words: Phrase, target: Target) -> Iterator[Match]:
+    """Both parts of a name that is written as one word, in any order (drops, rain)."""
+    for halves in target.halves:
+        places = [next((at for at, word in enumerate(words) if same_word(word, half)), -1) for half in halves]
+        if -1 not in places:
+            yield Match("inflection", tuple(places))
+
+
+def _distinctive(words: Phrase, target: Target) -> Iterator[Match]:
+    """A word that only the name has, typed as one or as two (sponge bob)."""
+    for part in target.distinctive:
+        forms = tuple(sorted(base_forms(part)))
+        for start, stop in runs(len(words)):
+            typed = "".join(words[start:stop])
+            if same_word(typed, part) or _misspelt(typed, forms, target):
+                yield Match("distinctive_part", tuple(range(start, stop)))
 
 
 def _how_named(part: str, words: Phrase, target: Target) -> tuple[str, int] | None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from rapidfuzz.distance import OSA, Indel
+
+_DOUBLED = re.compile(r"(.)\1+")
 
 #: (shortest length of the right word, edits allowed from there on)
 EDITS_BY_LENGTH = ((12, 3), (8, 2), (4, 1))
@@ -15,7 +19,8 @@ def is_misspelling(typed: str, right: str) -> bool:
     neighbours). One is allowed from 4 letters on, two from 8 (from 5 where the letters are the same in
     another order, as in "bycicle"), three from 12. A word of 4 letters may only have two letters
     swapped; one of 5 may not have a letter substituted. The first letter must be right, unless the
-    first two are swapped in a word of 6 or more. Lengths differ by one at most. Whether the typed word
+    first two are swapped in a word of 6 or more. A letter may be doubled or not in a word of any
+    length. Lengths differ by one at most. Whether the typed word
     is a word of its own, and therefore no slip, is not asked here.
 
     >>> is_misspelling("sailbaot", "sailboat"), is_misspelling("coat", "boat")
@@ -35,11 +40,18 @@ def _starts_alike(typed: str, right: str) -> bool:
 
 
 def _near(typed: str, right: str) -> bool:
+    if _once(typed) == _once(right):
+        return True
     edits = OSA.distance(typed, right, score_cutoff=3)
     same_letters = sorted(typed) == sorted(right)
     if len(right) >= 5 and same_letters and edits == 2:
         return True
     return edits <= edits_allowed(len(right)) and (len(right) > 5 or same_letters or _careful(typed, right))
+
+
+def _once(word: str) -> str:
+    """The word with each doubled letter once."""
+    return _DOUBLED.sub(r"\1", word)
 
 
 def _careful(typed: str, right: str) -> bool:

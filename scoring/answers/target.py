@@ -8,8 +8,9 @@ from functools import cached_property, lru_cache
 from itertools import chain
 
 from scoring.answers.inflection import base_forms, same_word
-from scoring.answers.kin import SYNONYM, kin, modifiers
+from scoring.answers.kin import SYNONYM, is_real_word, kin, modifiers
 from scoring.answers.lexicon import Entry, Phrase
+from scoring.answers.wordnet import senses
 from scoring.answers.words import normalise
 from stimuli.errors import UserError
 
@@ -35,12 +36,28 @@ class Target:
     @cached_property
     def kin(self) -> Mapping[str, str]:
         """Words that WordNet relates to the name -> rule, but not what names another concept."""
-        return {word: rule for word, rule in kin(self.name).items() if word not in self.others}
+        return _apart_from(self.others, kin(self.name))
 
     @cached_property
     def modifiers(self) -> frozenset[str]:
         """The first parts of a name that is written as one word, but not what names another concept."""
-        return modifiers(self.name[0]) - self.others if len(self.name) == 1 else frozenset()
+        own = modifiers(self.name[0]) if len(self.name) == 1 else frozenset()
+        return frozenset(_apart_from(self.others, dict.fromkeys(own, "")))
+
+    @cached_property
+    def halves(self) -> tuple[tuple[str, str], ...]:
+        """The parts of a name that is written as one word, as rain and drops."""
+        own = self.name[0]
+        return tuple(
+            (part, own.removeprefix(part)) for part in sorted(self.modifiers) if own.startswith(part)
+        )
+
+    @cached_property
+    def distinctive(self) -> tuple[str, ...]:
+        """Words of a name of several words, unknown as a whole, that no other name has (spongebob)."""
+        if len(self.name) == 1 or senses(" ".join(self.name)):
+            return ()
+        return tuple(word for word in self.name if len(word) > 3 and not is_real_word(word))
 
     @cached_property
     def exact(self) -> Mapping[str, str]:
@@ -70,7 +87,7 @@ class Target:
         return {letter: tuple(one for one in forms if one[1][0][0] == letter) for letter in letters}
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def target(concept: str, entry: Entry, others: tuple[str, ...]) -> Target:
     """Prepare a concept for comparison; ``others`` are the study's other concepts.
 
@@ -83,7 +100,8 @@ def target(concept: str, entry: Entry, others: tuple[str, ...]) -> Target:
     known = (name, *names, *entry.accept, *entry.partial, *entry.reject)
     protected = frozenset(chain(("".join(phrase) for phrase in known), *known))
     whole = frozenset("".join(other) for other in names)
-    synonyms = [(word,) for word, rule in kin(name).items() if rule == SYNONYM and word not in protected]
+    own = _apart_from(whole, kin(name))
+    synonyms = [(word,) for word, rule in own.items() if rule == SYNONYM and word not in protected]
     synonyms = [one for one in synonyms if not same_word(one[0], "".join(name))]
     return Target(name, entry, whole, protected, _listed(name, entry, synonyms))
 
@@ -92,8 +110,14 @@ def _listed(name: Phrase, entry: Entry, synonyms: Iterable[Phrase]) -> tuple[Lis
     lists: dict[str, Iterable[Phrase]] = {
         "reject": entry.reject,
         "name": (name,),
-        "accept": entry.accept,
+        "accept": [phrase for phrase in entry.accept if not same_word("".join(phrase), "".join(name))],
         "partial": entry.partial,
         "synonym": synonyms,
     }
     return tuple((where, phrase) for where, phrases in lists.items() for phrase in phrases)
+
+
+def _apart_from(others: frozenset[str], words: Mapping[str, str]) -> dict[str, str]:
+    """Leave out words that are forms of other concepts' names."""
+    taken = {form for other in others for form in base_forms(other)}
+    return {word: rule for word, rule in words.items() if taken.isdisjoint(base_forms(word))}

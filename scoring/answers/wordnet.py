@@ -66,6 +66,12 @@ def is_word(word: str) -> bool:
 
 
 @lru_cache(maxsize=65536)
+def is_verb(word: str) -> bool:
+    """Tell whether WordNet has a word as a verb, in this form."""
+    return _index_line("verb", word) is not None
+
+
+@lru_cache(maxsize=65536)
 def synset(offset: Offset) -> Synset:
     """Read the synset at an offset that an index or a pointer named."""
     data = _file("data.noun")

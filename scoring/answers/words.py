@@ -25,7 +25,11 @@ DONT_KNOW = frozenset(
     }
 )
 
-_APOSTROPHES = dict.fromkeys(map(ord, "'\u2018\u2019\u02bc\u00b4`"), "'")
+#: apostrophes, and the dotless i of Turkish keyboards
+_SPELT_ALIKE = {**dict.fromkeys(map(ord, "'\u2018\u2019\u02bc\u00b4`"), "'"), ord("\u0131"): "i"}
+
+#: longest answer that is remembered, letters
+_LONGEST = 1000
 
 
 def normalise(response: str) -> list[str]:
@@ -40,19 +44,24 @@ def normalise(response: str) -> list[str]:
     >>> normalise("the dog\u2019s PUPPIES")
     ['dog', 'puppies']
     """
-    return list(_normalise(response))
+    return list(_remembered(response) if len(response) <= _LONGEST else _normalise(response))
 
 
 @lru_cache(maxsize=65536)
+def _remembered(response: str) -> tuple[str, ...]:
+    return _normalise(response)
+
+
 def _normalise(response: str) -> tuple[str, ...]:
-    folded = unicodedata.normalize("NFKC", response).casefold().translate(_APOSTROPHES)
+    folded = unicodedata.normalize("NFKC", response).casefold().translate(_SPELT_ALIKE)
     words = tuple(filter(None, (_bare(piece) for piece in _pieces(folded))))
     content = tuple(word for word in words if word not in FUNCTION_WORDS)
     return content or words
 
 
 def _pieces(folded: str) -> list[str]:
-    return "".join(letter if _belongs_to_a_word(letter) else " " for letter in folded).split()
+    visible = (letter for letter in folded if unicodedata.category(letter) != "Cf")
+    return "".join(letter if _belongs_to_a_word(letter) else " " for letter in visible).split()
 
 
 def _belongs_to_a_word(letter: str) -> bool:
@@ -66,12 +75,13 @@ def _bare(piece: str) -> str:
 def _without_latin_accents(word: str) -> str:
     if word.isascii():
         return word
-    return unicodedata.normalize("NFC", "".join(_plain_latin(letter) for letter in word))
-
-
-def _plain_latin(letter: str) -> str:
-    base = unicodedata.normalize("NFD", letter)[0]
-    return base if "a" <= base <= "z" else letter
+    kept, on_latin = [], False
+    for letter in unicodedata.normalize("NFD", word):
+        is_mark = unicodedata.category(letter) == "Mn"
+        on_latin = on_latin if is_mark else "a" <= letter <= "z"
+        if not (is_mark and on_latin):
+            kept.append(letter)
+    return unicodedata.normalize("NFC", "".join(kept))
 
 
 def says_dont_know(words: list[str]) -> bool:

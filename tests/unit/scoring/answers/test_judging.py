@@ -65,6 +65,15 @@ OTHERS = ("fire", "hand", "plane")
         ("raindrops", "drop", False, 0.5, "superordinate"),
         ("raindrops", "rain", False, 0.5, "part_of_name"),
         ("drop", "raindrops", False, 1.0, "subordinate"),
+        ("raindrops", "drops,rain", True, 1.0, "inflection"),
+        ("spongebob squarepants", "sponge,bob", False, 1.0, "distinctive_part"),
+        ("spongebob squarepants", "spungebob", False, 1.0, "distinctive_part"),
+        ("spongebob squarepants", "sponge", False, 0.0, "no_match"),
+        ("fire", "FİRE", True, 1.0, "exact"),
+        ("fire", "fi\u200bre", True, 1.0, "exact"),
+        ("fire", "firee", True, 1.0, "spelling"),
+        ("dog", "dogg", True, 1.0, "spelling"),
+        ("ear", "earring", False, 0.0, "no_match"),
         ("carpet", "pet", False, 0.0, "no_match"),
         ("butterfly", "fly", False, 0.0, "no_match"),
         ("mushroom", "toadstool", False, 0.5, "related"),
@@ -105,6 +114,23 @@ def test_what_names_another_concept_is_no_kin_of_this_one() -> None:
     assert judge("puppies", "dog").rule == "superordinate"
     assert judge("puppies", "dog", others=["dog"]).soft == 0.0
     assert judge("raindrops", "rain", others=["rain"]).soft == 0.0
+
+
+def test_another_concept_is_known_in_all_its_forms() -> None:
+    assert judge("puppies", "dog", others=["dogs"]).soft == 0.0
+    assert judge("fire", "flame", others=["flame"]).soft == 0.0
+    assert judge("fire", "flames", others=["flame"]).soft == 0.0
+    assert judge("dog", "puppy", others=["puppies"]).soft == 0.0
+
+
+def test_a_form_of_the_name_is_hard_though_the_lexicon_has_it_too() -> None:
+    lexicon = Lexicon.of({"cactus": {"accept": ["cacti", "saguaro"]}})
+    assert judge("cactus", "cacti", lexicon).rule == "inflection"
+    assert judge("cactus", "saguaros", lexicon).rule == "lexicon_accept"
+
+
+def test_a_very_long_answer_takes_no_long_time() -> None:
+    assert judge("fire", "x" * 200_000).rule == "no_match"
 
 
 def test_the_lexicon_is_stronger_than_wordnet() -> None:

@@ -16,6 +16,8 @@ from scoring.answers.kin import is_real_word, kin, modifiers
         (("puppy",), "dog", "superordinate"),
         (("sailboat",), "vessel", "superordinate"),
         (("sailboat",), "boat", "superordinate"),
+        (("sailboat",), "ship", "superordinate"),
+        (("coffee",), "drink", "superordinate"),
         (("apple",), "fruit", "superordinate"),
         (("sailboat",), "mast", "part"),
         (("raised", "hand"), "palm", "related"),
@@ -40,6 +42,9 @@ def test_kin(name: tuple[str, ...], word: str, rule: str) -> None:
         (("hand",), "right"),
         (("butterfly",), "blue"),
         (("trump",), "trumpet"),
+        (("river",), "red"),
+        (("bicycle",), "cycle"),
+        (("man",), "woman"),
     ],
 )
 def test_no_kin(name: tuple[str, ...], word: str) -> None:
