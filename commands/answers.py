@@ -10,18 +10,32 @@ from typing import Any
 import click
 
 from commands.answers_diff import diff
-from commands.answers_review import ratings, review
-from commands.options import force_option, json_option, progress, quiet_option, say
+from commands.answers_review import ratings, review, told_unused
+from commands.options import NumberRange, force_option, json_option, progress, quiet_option, say
 from scoring.answers.beyond import Beyond
 from scoring.answers.judge import JUDGE_VERSION, Judgement
-from scoring.answers.judged import ADDED, NAMED, judge_answers, judged_rows, names_in_answers, refuse_columns
+from scoring.answers.judged import (
+    ADDED,
+    NAMED,
+    judge_answers,
+    judged_rows,
+    names_in_answers,
+    refuse_columns,
+    unused_concepts,
+)
 from scoring.answers.lexicon import Lexicon, load_lexicon
 from scoring.answers.meaning import ENCODERS, WORDLLAMA, Meaning
 from scoring.answers.review import RATED, Rated, read_rated
-from scoring.answers.sheets import Answers, NewSheet, read_answers, refuse_same, write_sheets
+from scoring.answers.sheets import (
+    Answers,
+    NewSheet,
+    check_writable,
+    read_answers,
+    refuse_same,
+    write_sheets,
+)
 from scoring.answers.translations import LANGUAGES, Translations
 from stimuli.errors import UserError
-from stimuli.files import refuse_to_overwrite
 
 PATH = click.Path(path_type=Path)
 
@@ -53,7 +67,7 @@ def answers() -> None:
 @click.option("--encoder", help=f"Give half credit for nearness in meaning: {', '.join(ENCODERS)}.")
 @click.option(
     "--nearness",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=NumberRange(0, 1, min_open=True),
     help="Least cosine for it.  [default: 0.5 for wordllama]",
 )
 @click.option(
@@ -88,7 +102,7 @@ def judge(
       python manage.py answers judge answers.csv judged.csv --lexicon lexicon.toml
     """
     refuse_same(out, lexicon_file, rated_file)
-    refuse_to_overwrite(out, force)
+    check_writable(out, force=force)
     lexicon = load_lexicon(lexicon_file) if lexicon_file else None
     rated = read_rated(rated_file) if rated_file else None
     beyond = _beyond(languages, encoder, nearness)
@@ -100,6 +114,7 @@ def judge(
     names = list(names_in_answers(table, lexicon, beyond)) if named else None
     write_sheets([NewSheet(out, *judged_rows(table, judgements, names))], force=force)
     summary = _summary(out, judgements, names, rated) | _sources(beyond)
+    summary["lexicon_unused"] = None if lexicon is None else unused_concepts(lexicon, table)
     say(summary, _sentence(summary), quiet=quiet, as_json=as_json)
 
 
@@ -159,8 +174,10 @@ def _summary(
 def _sentence(summary: dict[str, Any]) -> str:
     kept = f" {summary['kept']} rows keep the scores they had." if summary["kept"] else ""
     rated = "" if summary["rated"] is None else f" {summary['rated']} rows have a score of raters."
+    no_use = told_unused(summary["lexicon_unused"])
+    n, soft = summary["rows"] - summary["kept"], summary["soft_correct"]
+    mean = f" (mean {soft / n:.2f})".replace("0.", ".") if n else ""
     return (
-        f"Judged {summary['rows'] - summary['kept']} answers with {summary['judge_version']}: "
-        f"{summary['hard_correct']} name the concept itself, soft credit {summary['soft_correct']:g}; "
-        f"wrote {summary['out']}.{rated}{kept}"
+        f"Judged {n} answers with {summary['judge_version']}: {summary['hard_correct']} name the concept "
+        f"itself, soft credit {soft:g} of {n}{mean}; wrote {summary['out']}.{rated}{kept}{no_use}"
     )

@@ -14,8 +14,7 @@ from rich.table import Table
 
 from commands.options import force_option, json_option, quiet_option, say
 from scoring.answers.rescoring import COLUMNS, Rescoring, change_rows, compare_judgements
-from scoring.answers.sheets import NewSheet, listed, refuse_same, write_sheets
-from stimuli.files import refuse_to_overwrite
+from scoring.answers.sheets import NewSheet, check_writable, listed, refuse_same, write_sheets
 
 PATH = click.Path(path_type=Path)
 #: rows of a table on the screen
@@ -40,8 +39,7 @@ def diff(old: Path, new: Path, out: Path | None, force: bool, quiet: bool, as_js
       python manage.py answers diff judged.csv judged_again.csv --out changes.csv
     """
     refuse_same(old, new, out)
-    if out:
-        refuse_to_overwrite(out, force)
+    check_writable(out, force=force)
     found = compare_judgements(old, new)
     if out:
         write_sheets([NewSheet(out, COLUMNS, change_rows(found.changes))], force=force)
@@ -103,6 +101,7 @@ def _summary(found: Rescoring, out: Path | None) -> dict[str, Any]:
     return {
         "rows": found.n,
         "unjudged": found.unjudged,
+        "uncounted": found.uncounted,
         "changed": found.changed,
         "changed_answers": len(found.changes),
         "versions_before": list(found.versions[0]),
@@ -119,6 +118,8 @@ def _sentence(found: Rescoring, out: Path | None) -> str:
     unjudged = (
         f" {found.unjudged} rows without a score in one of them are left out." if found.unjudged else ""
     )
+    if found.uncounted:
+        unjudged += f" {found.uncounted} practice, catch or excluded rows are left out."
     wrote = f" Wrote {out}." if out else ""
     return (
         f"{found.changed} of {found.n} rows have another score ({len(found.changes)} different answers), "

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from commands.options import force_option, json_option, quiet_option, say
+from scoring.answers.judged import unused_concepts
 from scoring.answers.lexicon import load_lexicon
 from scoring.answers.review import (
     CONVENTIONS,
@@ -22,13 +23,13 @@ from scoring.answers.review import (
     Decision,
     decide,
     disputed,
+    names_another,
     open_items,
     queue_rows,
     rated_rows,
     read_rated,
 )
-from scoring.answers.sheets import NewSheet, read_answers, refuse_same, write_sheets
-from stimuli.files import refuse_to_overwrite
+from scoring.answers.sheets import NewSheet, check_writable, listed, read_answers, refuse_same, write_sheets
 
 if TYPE_CHECKING:
     from scoring.alignment.estimate import Estimate
@@ -48,7 +49,12 @@ LISTED = 20
 @click.option("--rated", "rated_file", type=PATH, help="CSV of earlier decisions; what it has is left out.")
 @click.option("--concept", "concepts", multiple=True, help="Only answers to this concept; repeatable.")
 @click.option("--all", "everything", is_flag=True, help="Answers that the judge decides too, to check it.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the two orders.")
+@click.option(
+    "--skip-named", is_flag=True, help="Leave out answers that name another of the file's concepts."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random draws."
+)
 @force_option
 @quiet_option
 @json_option
@@ -60,6 +66,7 @@ def review(
     rated_file: Path | None,
     concepts: tuple[str, ...],
     everything: bool,
+    skip_named: bool,
     seed: int,
     force: bool,
     quiet: bool,
@@ -77,20 +84,49 @@ def review(
       python manage.py answers review answers.csv queue_1.csv queue_2.csv
     """
     refuse_same(source, first, second, lexicon_file, rated_file)
-    for queue in (first, second):
-        refuse_to_overwrite(queue, force)
+    check_writable(first, second, force=force)
     answers = read_answers(source)
     lexicon = load_lexicon(lexicon_file) if lexicon_file else None
     rated = read_rated(rated_file) if rated_file else None
     items = open_items(answers, lexicon, everything=everything, only=concepts, rated=rated)
-    queues = [
-        NewSheet(path, QUEUE, queue_rows(items, rater, seed), for_spreadsheets=True)
-        for rater, path in enumerate((first, second), start=1)
-    ]
-    write_sheets(queues, force=force)
-    summary = {"queues": [str(first), str(second)], "items": len(items), "rows": len(answers.sheet.rows)}
-    done = f"Wrote {len(items)} answers to read to {first} and {second}. Fill in the scores: {CONVENTIONS}."
-    say(summary, done, quiet=quiet, as_json=as_json)
+    left = [item for item in items if not (skip_named and names_another(item, answers, lexicon))]
+    paths = (first, second) if left else ()
+    write_sheets(
+        [
+            NewSheet(path, QUEUE, queue_rows(left, rater, seed), for_spreadsheets=True)
+            for rater, path in enumerate(paths, start=1)
+        ],
+        force=force,
+    )
+    summary = {
+        "queues": [str(path) for path in paths],
+        "items": len(left),
+        "skipped_named": len(items) - len(left) if skip_named else None,
+        "rows": len(answers.sheet.rows),
+        "uncounted": answers.counted.count(False),
+        "lexicon_unused": None if lexicon is None else unused_concepts(lexicon, answers),
+    }
+    say(summary, _queued(summary), quiet=quiet, as_json=as_json)
+
+
+def told_unused(concepts: Sequence[str] | None) -> str:
+    """Say which concepts of a lexicon the answers do not have; empty if there are none."""
+    return f" The lexicon has no use here for {listed(concepts)}." if concepts else ""
+
+
+def _queued(summary: dict[str, Any]) -> str:
+    named, uncounted = summary["skipped_named"], summary["uncounted"]
+    left_out = (
+        f" {named} that name another concept are left out." if named else "",
+        f" {uncounted} practice, catch or excluded rows are left out." if uncounted else "",
+    )
+    no_use = told_unused(summary["lexicon_unused"])
+    if not summary["queues"]:
+        return (
+            f"No answer of {summary['rows']} rows is left to read; wrote nothing.{''.join(left_out)}{no_use}"
+        )
+    wrote = f"Wrote {summary['items']} answers to read to {' and '.join(summary['queues'])}."
+    return f"{wrote}{''.join(left_out)} Fill in the scores: {CONVENTIONS}.{no_use}"
 
 
 @click.command()
@@ -99,8 +135,12 @@ def review(
 @click.argument("out", metavar="OUT.csv", type=PATH)
 @click.option("--disputed", "queue", type=PATH, help="Write items on which they differ as a third's queue.")
 @click.option("--third", type=PATH, help="That queue, filled in: its scores decide.")
-@click.option("--draws", type=click.IntRange(100), default=2000, show_default=True, help="Of the bootstrap.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap.")
+@click.option(
+    "--draws", type=click.IntRange(100), default=2000, show_default=True, help="Draws of the bootstrap."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random draws."
+)
 @force_option
 @quiet_option
 @json_option
@@ -127,19 +167,20 @@ def ratings(
       python manage.py answers ratings queue_1.csv queue_2.csv rated.csv --disputed queue_3.csv
     """
     refuse_same(first, second, out, queue, third)
-    for path in filter(None, (out, queue)):
-        refuse_to_overwrite(path, force)
+    check_writable(out, queue, force=force)
     decisions = decide(first, second, third)
     left = disputed(decisions)
     agreement = agreement_of(decisions, draws, seed)
     sheets = [NewSheet(out, RATED_COLUMNS, rated_rows(decisions))]
-    if queue:
+    if queue and left:
         rows = queue_rows([found.item for found in left], 3, seed)
         sheets.append(NewSheet(queue, QUEUE, rows, for_spreadsheets=True))
     write_sheets(sheets, force=force)
     if left and not quiet and not as_json:
         Console().print(_table(left))
     sentence = _sentence(decisions, left, agreement, out)
+    if queue and not left:
+        sentence += f" They differ on none, so {queue} was not written."
     say(_summary(decisions, left, agreement, out), sentence, quiet=quiet, as_json=as_json)
 
 

@@ -45,7 +45,14 @@ def make_folder(path: Path, *, private: bool = False) -> Path:
 
 
 def refuse_to_overwrite(path: Path, force: bool) -> None:
-    """Raise UserError if a file is there already and the user did not ask to replace it."""
+    """Raise UserError if a file is there already and the user did not ask to replace it.
+
+    What is there and is no regular file is never replaced: a rename would take a device's place.
+    """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file to write")
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is a device, a pipe or a socket and is not replaced; name another output")
     if path.exists() and not force:
         raise UserError(f"{path} exists already; name another output, or add --force to replace it")
 
@@ -68,8 +75,8 @@ def replacing(path: Path, *, force: bool = False) -> Iterator[Path]:
     """Give a temporary path to write to; when the block ends well, rename it to ``path``.
 
     The temporary file lies in the same folder and keeps the suffix. If the block raises, it is
-    deleted and ``path`` is as it was. Raises UserError if ``path`` exists and not ``force``, or if
-    the folder cannot be written to.
+    deleted and ``path`` is as it was. Raises UserError if ``path`` exists and not ``force`` or is no
+    regular file, or if the folder cannot be written to.
     """
     refuse_to_overwrite(path, force)
     make_folder(path.parent)

@@ -7,7 +7,7 @@ from functools import cache
 
 from scoring.answers.beyond import Beyond
 from scoring.answers.judge import Judgement, judge, named
-from scoring.answers.lexicon import Lexicon
+from scoring.answers.lexicon import Lexicon, concept_key
 from scoring.answers.review import Rated
 from scoring.answers.sheets import Answers
 from stimuli.errors import UserError
@@ -63,7 +63,7 @@ def _staying(answers: Answers) -> list[bool]:
 
 def _is_zero(score: str) -> bool:
     try:
-        return float(score) == 0
+        return float(score.replace(",", ".")) == 0
     except ValueError:
         return False
 
@@ -78,6 +78,11 @@ def names_in_answers(
         return named(response, answers.concepts, lexicon, beyond=beyond) or ""
 
     yield from map(found, answers.sheet.column(answers.response))
+
+
+def unused_concepts(lexicon: Lexicon, answers: Answers) -> list[str]:
+    """The lexicon's concepts that no answer is for, sorted."""
+    return sorted(set(lexicon.entries) - set(map(concept_key, answers.concepts)))
 
 
 def judged_rows(

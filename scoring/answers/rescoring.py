@@ -68,13 +68,15 @@ class ConceptChange:
 class Rescoring:
     """Two judgements of the same answers, compared.
 
-    ``n``: rows that have a score in both files; ``unjudged``: rows that lack one in either. ``rules``
+    ``n``: rows that count and have a score in both files; ``unjudged``: rows that lack one in either;
+    ``uncounted``: other rows that are practice, catch trials or excluded in either. ``rules``
     counts rows by (rule before, rule after) where these differ or the score does; a rule is empty where a
     file does not tell it. ``changes`` has the distinct answers whose score changed, the largest effect first.
     """
 
     n: int
     unjudged: int
+    uncounted: int
     versions: tuple[tuple[str, ...], tuple[str, ...]]
     concepts: list[ConceptChange]
     rules: Counter[tuple[str, str]]
@@ -93,25 +95,30 @@ class _Row(NamedTuple):
     after: Score
 
 
-def compare_judgements(old: Path, new: Path) -> Rescoring:
+def compare_judgements(old: Path | str, new: Path | str) -> Rescoring:
     """Compare two judged CSVs of the same answers in the same order; trial tables too.
 
     Both need hard_correct and soft_correct beside the answers; rule and judge_version are told where they
-    are there. Raises UserError, naming file and line, for a score that is none, and where the two do not
+    are there. Left out are practice, catch trials and excluded rows, where a table says which.
+
+    Raises UserError, naming file and line, for a score that is none, and where the two do not
     have the same answers.
     """
     before, after = read_answers(old), read_answers(new)
     _check_same_answers(before, after)
     scores = zip(read_scores(before), read_scores(after), strict=True)
-    rows = [
-        _Row(*pair, one, other)
-        for pair, (one, other) in zip(before.pairs, scores, strict=True)
+    counted = map(min, before.counted, after.counted)
+    judged = [
+        (_Row(*pair, one, other), counts)
+        for pair, (one, other), counts in zip(before.pairs, scores, counted, strict=True)
         if one is not None and other is not None
     ]
+    rows = [row for row, counts in judged if counts]
     changes = _changes(rows)
     return Rescoring(
         len(rows),
-        len(before.sheet.rows) - len(rows),
+        len(before.sheet.rows) - len(judged),
+        len(judged) - len(rows),
         (_versions(before), _versions(after)),
         _by_concept(rows),
         _rule_counts(changes),
@@ -163,7 +170,7 @@ def _score(path: Path, line: int, hard: str, soft: str, rule: str) -> Score | No
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        return float(text.strip().replace(",", "."))
     except ValueError:
         return math.nan
 

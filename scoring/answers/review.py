@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from scoring.answers.judge import UNDECIDED, Judgement, judge
+from scoring.answers.judge import UNDECIDED, Judgement, judge, named
 from scoring.answers.lexicon import Lexicon, concept_key
 from scoring.answers.sheets import (
     Answers,
@@ -88,8 +88,8 @@ def open_items(
 
     ``everything``: those too that it decided, but for answers that say nothing. ``only``: for these
     concepts. ``rated``: pairs that are in no need of another reading. Answers that were chosen among
-    alternatives, or had an identifier removed, are left out. Raises UserError for a concept in ``only``
-    that the file does not have.
+    alternatives, had an identifier removed, or are of rows that do not count are left out. Raises
+    UserError for a concept in ``only`` that the file does not have.
     """
     wanted = _wanted(answers, only)
     known = rated.scores if rated else {}
@@ -112,17 +112,24 @@ def _wanted(answers: Answers, only: Sequence[str]) -> frozenset[str]:
     for concept in only:
         if concept_key(concept) not in there:
             raise UserError(
-                f"{answers.sheet.path} has no concept {concept!r}; it has {listed(answers.concepts)}"
+                f"{answers.sheet.path} has no concept {concept!r}; it has {listed(sorted(answers.concepts))}"
             )
     return frozenset(map(concept_key, only)) or there
 
 
 def _typed(answers: Answers) -> Counter[tuple[str, str]]:
-    return Counter(pair for pair, typed in zip(answers.pairs, answers.typed, strict=True) if typed)
+    rows = zip(answers.pairs, answers.typed, answers.counted, strict=True)
+    return Counter(pair for pair, typed, counts in rows if typed and counts)
 
 
 def _is_open(judgement: Judgement, *, everything: bool) -> bool:
     return judgement.rule != "no_answer" if everything else judgement.rule in UNDECIDED
+
+
+def names_another(item: Item, answers: Answers, lexicon: Lexicon | None = None) -> bool:
+    """Whether an answer names another of the file's concepts, so that it hardly needs reading."""
+    name = named(item.response, answers.concepts, lexicon)
+    return name is not None and concept_key(name) != concept_key(item.concept)
 
 
 def item_id(pair: Pair) -> str:
@@ -166,14 +173,17 @@ class Decision:
         return self.third if self.third is not None else (self.first + self.second) / 2
 
 
-def read_ratings(path: Path) -> dict[str, Rating]:
+def read_ratings(path: Path | str) -> dict[str, Rating]:
     """Read a filled queue (CSV, commas or semicolons), by item.
 
     Raises UserError, naming the file and the line, for a score that is missing or none of 0, 0.5 and 1,
-    and for an item that is missing or there twice.
+    for an item that is missing or there twice, and for a file without rows.
     """
-    sheet = read_sheet(path, QUEUE[:4], semicolons=True)
+    path = Path(path)
+    sheet = read_sheet(path, QUEUE[:4])
     check_columns(sheet, QUEUE[:4])
+    if not sheet.rows:
+        raise UserError(f"{path} has a header and no items; give a queue that has answers to read")
     _check_filled(sheet)
     ratings: dict[str, Rating] = {}
     for line, item, score in zip(sheet.lines, _items(sheet), sheet.column("score"), strict=True):
@@ -281,14 +291,14 @@ def _check_third(
     _check_same_texts(first, one, third, last)
 
 
-def read_rated(path: Path) -> Rated:
+def read_rated(path: Path | str) -> Rated:
     """Read decisions: a CSV with the columns concept, response and score, a number in [0, 1].
 
     Raises UserError, naming the file and the line, for a row without a concept or a response, a score that
     is none, and a pair that is there twice.
     """
-    needed = ("concept", "response", "score")
-    sheet = read_sheet(path, needed, semicolons=True)
+    path, needed = Path(path), ("concept", "response", "score")
+    sheet = read_sheet(path, needed)
     check_columns(sheet, needed)
     check_concepts(sheet, "concept")
     lines: dict[Pair, int] = {}

@@ -12,11 +12,13 @@ from pathlib import Path
 from scoring.answers.lexicon import concept_key
 from scoring.answers.words import normalise
 from stimuli.errors import UserError
-from stimuli.files import replacing
+from stimuli.files import make_folder, refuse_to_overwrite, replacing
 
 ANSWER = ("concept", "response")
 #: the same two in a trial table that lacks them, as the published one does
 PUBLISHED = ("ground_truth", "response_clean")
+#: the ``trial_category`` of a trial that counts
+EXPERIMENT = "experiment"
 
 #: stands in an exported response for an identifier that someone typed
 REMOVED = "[removed]"
@@ -75,19 +77,31 @@ class Answers:
             not words and REMOVED not in response for response, words in zip(responses, offered, strict=True)
         ]
 
+    @cached_property
+    def counted(self) -> list[bool]:
+        """Tell of each row whether it counts, being no practice, catch trial or excluded one."""
+        sheet = self.sheet
+        everywhere = [""] * len(sheet.rows)
+        category = sheet.column("trial_category") if "trial_category" in sheet.header else everywhere
+        excluded = sheet.column("excluded") if "excluded" in sheet.header else everywhere
+        return [
+            kind.strip() in ("", EXPERIMENT) and out.strip().lower() not in ("true", "1", "1.0")
+            for kind, out in zip(category, excluded, strict=True)
+        ]
+
 
 def pair_of(concept: str, response: str) -> Pair:
     """What makes two answers to a concept the same: the normalised words of both."""
     return concept_key(concept), " ".join(normalise(response))
 
 
-def read_answers(path: Path) -> Answers:
+def read_answers(path: Path | str) -> Answers:
     """Read a CSV with the columns concept and response, or a trial table.
 
     A trial table without a column ``concept``, as the published one, has them as ``ground_truth`` and
     ``response_clean``. Raises UserError as ``read_sheet`` does, and for a row without a concept.
     """
-    sheet = read_sheet(path)
+    sheet = read_sheet(Path(path))
     published = ANSWER[0] not in sheet.header and set(PUBLISHED) <= set(sheet.header)
     answers = Answers(sheet, *(PUBLISHED if published else ANSWER))
     check_columns(sheet, (answers.concept, answers.response))
@@ -103,14 +117,14 @@ def check_concepts(sheet: Sheet, column: str) -> None:
             raise UserError(f"{sheet.path} has no concept in line {line}; fill it in or leave the line out")
 
 
-def read_sheet(path: Path, needed: Sequence[str] = ANSWER, *, semicolons: bool = False) -> Sheet:
-    """Read a CSV (UTF-8, commas; with ``semicolons`` those too, which some spreadsheets write).
+def read_sheet(path: Path, needed: Sequence[str] = ANSWER) -> Sheet:
+    """Read a CSV (UTF-8, commas, or the semicolons that some spreadsheets write).
 
     Empty lines are skipped. Raises UserError, naming the file and the line, if it cannot be read, is
     empty, is not UTF-8, or has a row of another length than its header. ``needed`` is only for the
     message of an empty file; ``check_columns`` checks them.
     """
-    numbered = _numbered_rows(path, semicolons=semicolons)
+    numbered = _numbered_rows(path)
     if not numbered:
         raise UserError(f"{path} is empty; it needs a header with the columns {listed(needed)}")
     (_, header), body = numbered[0], numbered[1:]
@@ -127,23 +141,27 @@ def check_columns(sheet: Sheet, needed: Sequence[str]) -> None:
     """Raise UserError if a column is missing or there twice."""
     for name in needed:
         if name not in sheet.header:
+            near = [there for there in sheet.header if there.strip().lower() == name]
+            if near:
+                raise UserError(f"{sheet.path} has no column {name}; rename its column {near[0]!r} so")
             raise UserError(f"{sheet.path} has no column {name}; it needs {listed(needed)}")
         if sheet.header.count(name) > 1:
             raise UserError(f"{sheet.path} has the column {name} twice; keep one")
 
 
-def _numbered_rows(path: Path, *, semicolons: bool) -> list[tuple[int, list[str]]]:
+def _numbered_rows(path: Path) -> list[tuple[int, list[str]]]:
     """Each row that is not empty, with the line where it begins."""
     try:
+        _refuse_parquet(path)
         with path.open(encoding="utf-8-sig", newline="") as stream:
             first = stream.readline()
             stream.seek(0)
-            delimiter = ";" if semicolons and ";" in first and "," not in first else ","
+            delimiter = ";" if ";" in first and "," not in first else ","
             return list(_rows(stream, delimiter))
     except OSError as error:
         raise UserError(f"cannot read {path} ({error.strerror}); give the path of a CSV file") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 (byte {error.start}); {_remedy(path)}") from error
+        raise UserError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
     except csv.Error as error:
         raise UserError(f"{path} is not a valid CSV ({error}); correct it") from error
 
@@ -157,10 +175,13 @@ def _rows(stream: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str
         begins = reader.line_num + 1
 
 
-def _remedy(path: Path) -> str:
+def _refuse_parquet(path: Path) -> None:
     with path.open("rb") as stream:
-        parquet = stream.read(4) == b"PAR1"
-    return "it is a Parquet file: give it as CSV" if parquet else "save it as UTF-8"
+        if stream.read(4) == b"PAR1":
+            raise UserError(
+                f"{path} is a Parquet file and answers are read from CSV; "
+                "give the trials.csv that an export has beside it"
+            )
 
 
 def harmless(text: str) -> str:
@@ -195,6 +216,16 @@ def _write(path: Path, sheet: NewSheet) -> None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(sheet.header)
         writer.writerows(sheet.rows)
+
+
+def check_writable(*paths: Path | None, force: bool) -> None:
+    """Raise UserError, before any work is done, if one of the files cannot be written.
+
+    One that exists needs ``force``; the nearest folder that is there must take files. Makes no folder.
+    """
+    for path in filter(None, paths):
+        refuse_to_overwrite(path, force)
+        make_folder(next(folder for folder in path.absolute().parents if folder.exists()))
 
 
 def refuse_same(*paths: Path | None) -> None:

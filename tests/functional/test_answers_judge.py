@@ -43,7 +43,7 @@ def test_rows_and_columns_keep_their_order(tmp_path: Path) -> None:
         ["4", "fire", "", "d", "False", "0", "no_answer", version],
     ]
     assert done.stdout == (
-        f"Judged 4 answers with {version}: 1 name the concept itself, soft credit 2; "
+        f"Judged 4 answers with {version}: 1 name the concept itself, soft credit 2 of 4 (mean .50); "
         f"wrote {tmp_path / 'out.csv'}.\n"
     )
 
@@ -72,6 +72,7 @@ def test_json_and_quiet(tmp_path: Path) -> None:
         "judge_version": JUDGE_VERSION,
         "languages": None,
         "encoder": None,
+        "lexicon_unused": None,
     }
     again = run(source, tmp_path / "out.csv", "--force", "--quiet")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
@@ -208,3 +209,24 @@ def test_options_that_do_not_fit(options: tuple[str, ...], message: str, tmp_pat
     source = write(tmp_path / "in.csv", "concept,response\nfire,fire\n")
     done = run(source, tmp_path / "out.csv", *options)
     assert (done.returncode, done.stderr) == (1, f"Error: {message}\n")
+
+
+def test_a_lexicon_s_concept_that_is_not_asked_for_is_told(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.csv", "concept,response\nfire,fire\n")
+    lexicon = write(tmp_path / "lexicon.toml", '[nope]\naccept = ["x"]\n[Fire]\naccept = ["y"]\n')
+    done = run(source, tmp_path / "out.csv", "--lexicon", lexicon)
+    assert done.stdout.endswith(f"wrote {tmp_path / 'out.csv'}. The lexicon has no use here for nope.\n")
+    again = run(source, tmp_path / "again.csv", "--lexicon", lexicon, "--json")
+    assert json.loads(again.stdout)["lexicon_unused"] == ["nope"]
+
+
+def test_no_number_is_no_nearness(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.csv", "concept,response\nfire,fire\n")
+    done = run(source, tmp_path / "out.csv", "--encoder", "wordllama", "--nearness", "nan")
+    assert done.returncode == 2
+    assert "Invalid value for '--nearness': nan is not a number." in done.stderr
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    done = run(tmp_path / "none.csv", "", "--force")
+    assert (done.returncode, done.stderr) == (1, "Error: . is a folder; name a file to write\n")

@@ -128,13 +128,31 @@ def test_raters_who_gave_one_score_have_no_kappa(tmp_path: Path) -> None:
     assert found["kappa_reason"] == "both_raters_always_chose_one_category"
 
 
-def test_no_open_answers_are_two_empty_queues_and_no_agreement(tmp_path: Path) -> None:
+def test_where_nothing_is_open_nothing_is_written(tmp_path: Path) -> None:
     source = write(tmp_path / "in.csv", "concept,response\nfire,fire\n")
     queues = [tmp_path / "1.csv", tmp_path / "2.csv"]
-    assert json.loads(run("review", source, *queues, "--json").stdout)["items"] == 0
-    found = json.loads(run("ratings", *queues, tmp_path / "rated.csv", "--json").stdout)
-    assert (found["items"], found["agreement"], found["kappa"]) == (0, None, None)
-    assert found["agreement_reason"] == found["kappa_reason"] == "no_item_rated_by_both"
+    done = run("review", source, *queues)
+    assert done.stdout == "No answer of 1 rows is left to read; wrote nothing.\n"
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_answers_that_name_another_concept_may_be_left_out(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.csv", "concept,response\nsailboat,umbrella\numbrella,zxqv\n")
+    queues = [tmp_path / "1.csv", tmp_path / "2.csv"]
+    done = run("review", source, *queues, "--skip-named")
+    assert done.stdout.startswith(
+        f"Wrote 1 answers to read to {queues[0]} and {queues[1]}. 1 that name another concept are left out. "
+        "Fill in the scores: 1 = names it"
+    )
+    assert [row["response"] for row in rows_of(queues[0])] == ["zxqv"]
+
+
+def test_raters_who_agree_leave_nothing_for_a_third(tmp_path: Path) -> None:
+    queue = write(tmp_path / "1.csv", "item,concept,response,score,note\na1,fire,zxqv,0,\n")
+    copy, third = write(tmp_path / "2.csv", queue.read_text()), tmp_path / "3.csv"
+    done = run("ratings", queue, copy, tmp_path / "rated.csv", "--disputed", third)
+    assert done.stdout.endswith(f"They differ on none, so {third} was not written.\n")
+    assert not third.exists()
 
 
 def test_bad_queues_write_nothing(tmp_path: Path) -> None:
@@ -166,3 +184,10 @@ def test_a_queue_that_is_there_is_kept(tmp_path: Path, source: Path) -> None:
         f"Error: {queue} exists already; name another output, or add --force to replace it\n",
     )
     assert sorted(tmp_path.iterdir()) == [queue, source]
+
+
+def test_a_lexicon_s_concept_that_nobody_was_shown_is_told(tmp_path: Path, source: Path) -> None:
+    lexicon = write(tmp_path / "lexicon.toml", '[nope]\naccept = ["x"]\n')
+    queues = (tmp_path / "1.csv", tmp_path / "2.csv")
+    done = run("review", source, *queues, "--lexicon", lexicon)
+    assert done.stdout.endswith("0 = neither. The lexicon has no use here for nope.\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,21 @@ def test_an_existing_file_is_refused_without_force(tmp_path: Path) -> None:
         pass
     assert str(error.value) == f"{out} exists already; name another output, or add --force to replace it"
     assert out.read_text(encoding="utf-8") == "before"
+
+
+def test_what_is_no_file_is_not_replaced_even_by_force(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UserError) as error, replacing(pipe, force=True):
+        pass
+    assert str(error.value) == (
+        f"{pipe} is a device, a pipe or a socket and is not replaced; name another output"
+    )
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    with pytest.raises(UserError) as error, replacing(tmp_path, force=True):
+        pass
+    assert str(error.value) == f"{tmp_path} is a folder; name a file to write"
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:

@@ -160,3 +160,13 @@ def test_a_file_that_was_not_judged(tmp_path: Path) -> None:
 def test_no_rows(tmp_path: Path) -> None:
     found = compare_judgements(write(tmp_path / "old.csv"), write(tmp_path / "new.csv"))
     assert (found.n, found.changed, found.concepts) == (0, 0, [])
+
+
+def test_rows_that_do_not_count_are_left_out(tmp_path: Path) -> None:
+    header = "concept,response,trial_category,hard_correct,soft_correct"
+    rows = ("fire,blaze,experiment,False,{0}", "fire,blaze,practice,False,{0}", "fire,x,catch,,")
+    one, other = (
+        write(tmp_path / f"{soft}.csv", *(row.format(soft) for row in rows), header=header) for soft in (0, 1)
+    )
+    found = compare_judgements(one, other)
+    assert (found.n, found.unjudged, found.uncounted, found.changed) == (1, 1, 1, 1)

@@ -16,6 +16,7 @@ from scoring.answers.review import (
     decide,
     disputed,
     item_id,
+    names_another,
     open_items,
     queue_rows,
     rated_rows,
@@ -64,13 +65,33 @@ def test_only_some_concepts(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         open_items(table, only=["sailboat"])
     assert str(caught.value) == (
-        f"{tmp_path / 'in.csv'} has no concept 'sailboat'; it has raised hand and fire"
+        f"{tmp_path / 'in.csv'} has no concept 'sailboat'; it has fire and raised hand"
     )
 
 
 def test_chosen_answers_are_not_read(tmp_path: Path) -> None:
     path = write(tmp_path / "in.csv", "concept,response,alternatives\nfire,zxqv,[]\nfire,qqvx,\n")
     assert texts(open_items(read_answers(path))) == [("fire", "qqvx")]
+
+
+def test_practice_catch_trials_and_excluded_rows_are_not_read(tmp_path: Path) -> None:
+    header = "concept,response,trial_category,excluded"
+    rows = ("fire,zxqv,experiment,False", "fire,qqvx,practice,False", "fire,vvkj,experiment,True")
+    path = write(tmp_path / "in.csv", "\n".join([header, *rows]) + "\n")
+    assert texts(open_items(read_answers(path))) == [("fire", "zxqv")]
+
+
+def test_an_answer_that_names_another_concept_is_known(tmp_path: Path) -> None:
+    table = answers(tmp_path, "sailboat,umbrella", "sailboat,zxqv", "umbrella,parasol xx")
+    named = {item.response for item in open_items(table, everything=True) if names_another(item, table)}
+    assert named == {"umbrella"}
+
+
+def test_a_queue_without_items_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "1.csv", "item,concept,response,score,note\n")
+    with pytest.raises(UserError) as caught:
+        read_ratings(str(path))
+    assert str(caught.value) == f"{path} has a header and no items; give a queue that has answers to read"
 
 
 ITEMS = [Item(item_id(("fire", word)), "fire", word) for word in ("=zx", "qv", "vk", "kj", "jq", "xz")]
@@ -191,7 +212,7 @@ def test_a_third_rater_reads_only_what_is_disputed(tmp_path: Path) -> None:
 def test_decisions_read_back_as_they_were_written(tmp_path: Path) -> None:
     rows = rated_rows([Decision(ITEMS[0], 0.5, 1.0), Decision(ITEMS[1], 0.0, 1.0, 1.0)])
     lines = ["concept,response,score", *(",".join(map(str, row[:3])) for row in rows)]
-    rated = read_rated(write(tmp_path / "rated.csv", "\n".join(lines)))
+    rated = read_rated(str(write(tmp_path / "rated.csv", "\n".join(lines))))
     assert rated.scores == {("fire", "zx"): 0.75, ("fire", "qv"): 1.0}
 
 

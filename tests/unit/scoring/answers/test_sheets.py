@@ -12,6 +12,8 @@ from exports.spreadsheets import escape_formulas, unescape_formulas
 from scoring.answers.sheets import (
     REMOVED,
     NewSheet,
+    check_columns,
+    check_writable,
     harmless,
     listed,
     pair_of,
@@ -36,11 +38,36 @@ def test_rows_know_the_line_where_they_begin(tmp_path: Path) -> None:
     assert (sheet.rows, sheet.lines) == ([["fire", "a\r\nb"], ["key", "c"]], [2, 5])
 
 
-def test_semicolons_only_where_asked_for(tmp_path: Path) -> None:
+def test_semicolons_are_read_where_the_header_has_no_comma(tmp_path: Path) -> None:
     path = write(tmp_path, 'concept;response\nfire;"a, b"\n')
-    assert read_sheet(path, semicolons=True).rows == [["fire", "a, b"]]
-    with pytest.raises(UserError, match="has 2 fields in line 2 and 1 in its header"):
-        read_sheet(path)
+    assert read_sheet(path).rows == [["fire", "a, b"]]
+    assert read_sheet(write(tmp_path, "concept,a;b\nfire,1\n")).header == ["concept", "a;b"]
+
+
+def test_a_column_that_is_written_otherwise_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "Concept ,response\nfire,a\n")
+    with pytest.raises(UserError) as caught:
+        check_columns(read_sheet(path), ("concept", "response"))
+    assert str(caught.value) == f"{path} has no column concept; rename its column 'Concept ' so"
+
+
+def test_rows_that_do_not_count_are_known_where_the_table_says(tmp_path: Path) -> None:
+    rows = ("experiment,False", "experiment,", "practice,False", "catch,False", "experiment,True", ",1.0")
+    lines = [f"fire,a,{row}" for row in rows]
+    path = write(tmp_path, "\n".join(["concept,response,trial_category,excluded", *lines]))
+    assert read_answers(path).counted == [True, True, False, False, False, False]
+    assert read_answers(str(write(tmp_path, "concept,response\nfire,a\n"))).counted == [True]
+
+
+def test_what_cannot_be_written_is_known_before_and_no_folder_is_made(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "deep" / "out.csv", None, force=False)
+    assert list(tmp_path.iterdir()) == []
+    file = write(tmp_path, "", "file")
+    with pytest.raises(UserError) as caught:
+        check_writable(file / "out.csv", force=False)
+    assert str(caught.value) == (
+        f"cannot write to the folder {file} (File exists); choose another one or change its permissions"
+    )
 
 
 def test_a_trial_table_without_the_two_columns_has_them_by_other_names(tmp_path: Path) -> None:
@@ -69,8 +96,12 @@ def test_what_the_export_puts_for_an_identifier_is_known() -> None:
 def test_a_parquet_file_is_recognised(tmp_path: Path) -> None:
     path = tmp_path / "trials.parquet"
     pd.DataFrame({"concept": ["fire"], "response": ["ÿ"]}).to_parquet(path)
-    with pytest.raises(UserError, match="it is a Parquet file: give it as CSV"):
+    with pytest.raises(UserError) as caught:
         read_answers(path)
+    assert str(caught.value) == (
+        f"{path} is a Parquet file and answers are read from CSV; "
+        "give the trials.csv that an export has beside it"
+    )
 
 
 @given(st.text(alphabet="'=+-@＝\t\n ab", max_size=6))
