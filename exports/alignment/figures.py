@@ -210,7 +210,11 @@ def heat_map(shares: Floats, concepts: Sequence[str], *, narrow: bool = False) -
     size = 6.5 if narrow else 8
     axes.set_yticks(range(len(concepts)), concepts, fontsize=size, color=INK)
     axes.set_xticks(
-        range(len(concepts) + 1), [*concepts, "none of them"], fontsize=size, color=INK, rotation=60
+        range(len(concepts) + 1),
+        [*concepts, "none of them"],
+        fontsize=size,
+        color=INK,
+        rotation=75 if narrow else 60,
     )
     for tick in axes.get_xticklabels():
         tick.set_horizontalalignment("left")
@@ -275,6 +279,14 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
     axes.plot(curve.x, curve.y, color=look, lw=1.6, ls=LINES[curve.who % len(LINES)])
     shares = [mark.value for mark in curve.data]
     axes.plot(curve.data_x, shares, marker(curve.who), color=look, ms=5, mec="white", mew=0.7, zorder=3)
-    if curve.threshold is not None and not math.isnan(curve.threshold.low):
-        ends = [curve.threshold.low, curve.threshold.high]
+    if ends := _threshold_ends(curve):
         axes.plot(ends, [-0.015, -0.015], color=look, lw=4, alpha=0.7, solid_capstyle="butt")
+
+
+def _threshold_ends(curve: Curve) -> list[float]:
+    """Where the bar of a threshold's interval ends: an open end where the curve does; none without one."""
+    given = [] if curve.threshold is None else [curve.threshold.low, curve.threshold.high]
+    if all(math.isnan(end) for end in given):
+        return []
+    shown = (float(np.min(curve.x)), float(np.max(curve.x)))
+    return [end if math.isnan(at) else at for at, end in zip(given, shown, strict=True)]

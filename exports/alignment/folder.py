@@ -25,6 +25,11 @@ from stimuli.errors import UserError
 FORMAT_VERSION = 1
 #: the files by which a folder is known to be an alignment
 SUMMARY, PAGE = "summary.json", "report.html"
+#: columns that say of what something is missing, those of the tables; empty where they do not apply
+REFUSED_PARTS = (
+    *("group", "perturbation", "n_severities", "layer", "one", "other", "expectation"),
+    *("model", "term", "effect", "concept", "condition"),
+)
 
 
 def refuse_existing(out: Path, force: bool) -> None:
@@ -91,8 +96,12 @@ def summarise(found: Alignment, origin: Origin) -> dict[str, Any]:
 
 def refused_table(found: Alignment) -> pd.DataFrame:
     """What is not printed, of what, and why in a word and in a sentence."""
-    rows = [(one.measure, one.about, one.reason, sentence(one.reason)) for one in found.refused]
-    return pd.DataFrame(rows, columns=["measure", "about", "reason", "sentence"])
+    rows = [
+        dict(one.parts)
+        | {"measure": one.measure, "about": one.about, "reason": one.reason, "sentence": sentence(one.reason)}
+        for one in found.refused
+    ]
+    return pd.DataFrame(rows, columns=["measure", "about", *REFUSED_PARTS, "reason", "sentence"])
 
 
 def _records(table: pd.DataFrame | None) -> list[dict[str, Any]]:

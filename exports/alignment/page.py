@@ -11,12 +11,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from exports.alignment import tables
 from exports.alignment.origin import Origin
-from exports.alignment.pictures import Picture
-from exports.alignment.wording import MEASURES, TABLES, decimal, ends, natural
+from exports.alignment.pictures import Picture, chances
+from exports.alignment.wording import MEASURES, TABLES, decimal, ends, natural, percents, plain
 from exports.alignment.wording import sentence as sentence_of
 from exports.figures.style import data_uri
 from exports.report.wording import counted, listed, number
-from scoring.alignment.align import Alignment, Refused
+from scoring.alignment.align import NO_LAYERS, NO_MODELS, NO_UNIT, Alignment, Refused
 from scoring.alignment.observations import HUMAN
 
 HERE = Path(__file__).parent
@@ -35,6 +35,12 @@ PARTS: dict[str, str] = {
 }
 #: what stands where everybody was simulated, or a study was tried out
 BANNERS = ("simulated", "rehearsal")
+#: reasons of what was not given, which is no failure -> what was not given, and what gives it
+NOT_GIVEN: dict[str, tuple[str, str]] = {
+    NO_MODELS: ("models", "--choices or --neuron-map"),
+    NO_LAYERS: ("layers", "--store"),
+    NO_UNIT: ("units", "--neuron-map"),
+}
 #: refused things of one kind that are named
 MOST_NAMED = 12
 
@@ -68,10 +74,16 @@ def gather(
         "summary": sentence(found),
         "tiles": tiles(found),
         "facts": facts(found),
+        "models": bool(found.models),
+        "guessing": bool(found.observations.alternatives),
+        "chance": any(chances(found).values()),
+        "graded": tables.graded(found),
+        "not_given": not_given(found.refused),
+        "draws": number(found.settings.resamples),
         "weights": list(origin.weights.items()),
         "figures": {part: _shown(pictures, part) for part in PARTS},
         "tables": tables.all_tables(found),
-        "refused": refusals(found.refused),
+        "refused": refusals([one for one in found.refused if one.reason not in NOT_GIVEN]),
         "settings": found.settings,
         "files": list(origin.files.items())[: tables.MOST_FILES],
         "more_files": max(len(origin.files) - tables.MOST_FILES, 0),
@@ -96,15 +108,15 @@ def _shown(pictures: Sequence[Picture], part: str) -> list[dict[str, str]]:
 def tiles(found: Alignment) -> list[tuple[str, str]]:
     """The numbers at the top: value and name."""
     frame = found.observations.frame
-    people = frame[frame["kind"].eq(HUMAN)]
+    people, models = frame[frame["kind"].eq(HUMAN)], found.models
     shown = [
         (number(people["observer"].nunique()), "people"),
-        (number(len(found.models)), "models"),
+        *([(number(len(models)), "model" if len(models) == 1 else "models")] if models else []),
         (number(frame["stimulus"].nunique()), "pictures"),
         (number(len(people)), "answers of people"),
     ]
     for name, short in (
-        ("human_accuracy", "accuracy of people"),
+        ("human_accuracy", "mean score of people" if tables.graded(found) else "accuracy of people"),
         ("error_consistency", "error consistency, κ"),
         ("error_consistency_all_pairs", "error consistency of all pairs, κ"),
         ("reliability", "reliability of pictures within cells"),
@@ -118,11 +130,7 @@ def tiles(found: Alignment) -> list[tuple[str, str]]:
 def sentence(found: Alignment) -> str:
     """What was found, in two or three sentences."""
     estimates, parts = found.estimates, []
-    accuracy = estimates["human_accuracy"]
-    parts.append(
-        f"People are right in {accuracy.value:.1%} of trials{_within(accuracy.low, accuracy.high)}"
-        f"{_guessing(found.observations.alternatives)}."
-    )
+    parts.append(_recognition(found))
     own = estimates["error_consistency"]
     if math.isnan(own.value):
         own = estimates.get("error_consistency_all_pairs", own)
@@ -134,6 +142,27 @@ def sentence(found: Alignment) -> str:
     if best := _best_model(found):
         parts.append(best)
     return " ".join(parts)
+
+
+def _recognition(found: Alignment) -> str:
+    """How often people are right; where answers earn partial credit, their mean score first."""
+    accuracy = found.estimates["human_accuracy"]
+    guessing = _guessing(found.observations.alternatives)
+    span = percents(accuracy.low, accuracy.high)
+    if not tables.graded(found):
+        within = f" (95% interval {span})" if span else ""
+        return f"People are right in {accuracy.value:.1%} of trials{within}{guessing}."
+    people = found.observations.of_kind(HUMAN)
+    credit = (
+        "half credit counts ½" if set(people["score"].dropna()) <= {0.0, 0.5, 1.0} else "credit is graded"
+    )
+    within = ends(accuracy.low, accuracy.high)
+    about = f"95% interval {within}; {credit}" if within else credit
+    right = float(people["correct"].dropna().astype(float).mean())
+    return (
+        f"People's mean score is {decimal(accuracy.value)} ({about}); {right:.1%} of answers are right "
+        f"(score .5 or more){guessing}."
+    )
 
 
 def _within(low: float, high: float) -> str:
@@ -165,7 +194,7 @@ def facts(found: Alignment) -> list[tuple[str, str]]:
     frame = observations.frame
     people = frame[frame["kind"].eq(HUMAN)]
     raters = people.groupby("stimulus").size()
-    offered = observations.alternatives
+    offered, conditions = observations.alternatives, frame["condition"].unique()
     return [
         ("Data", observations.origin),
         ("Task", f"a forced choice among {offered} words" if offered else "answers are typed"),
@@ -179,7 +208,7 @@ def facts(found: Alignment) -> list[tuple[str, str]]:
             f"answered by {_between(int(raters.min()), int(raters.max()))} people",
         ),
         ("Concepts", f"{len(observations.concepts)}: {listed(list(observations.concepts))}"),
-        ("Conditions", listed(sorted((str(name) for name in frame["condition"].unique()), key=natural))),
+        ("Conditions", listed([plain(name) for name in sorted(map(str, conditions), key=natural)])),
         ("Models", listed(found.models) if found.models else "none"),
         ("Layers", listed([layer.name for layer in found.layers]) if found.layers else "none"),
     ]
@@ -189,16 +218,45 @@ def _between(low: int, high: int) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
+def not_given(refused: Sequence[Refused]) -> str:
+    """What was not given and how it is, in a sentence; empty where nothing is missing."""
+    there = [NOT_GIVEN[reason] for reason in NOT_GIVEN if any(one.reason == reason for one in refused)]
+    if not there:
+        return ""
+    how = listed([f"{option} for {what}" for what, option in there])
+    return f"No {listed([what for what, _ in there], 'or')} were given; {how}."
+
+
 def refusals(refused: Sequence[Refused]) -> list[dict[str, str]]:
     """What is refused in words, one entry for each measure and reason."""
     about: dict[tuple[str, str], list[str]] = {}
     for one in refused:
-        about.setdefault((one.measure, one.reason), []).append(one.about)
+        about.setdefault((_what(one), one.reason), []).append(_of_what(one))
     return [_refusal(*key, [name for name in names if name]) for key, names in about.items()]
 
 
-def _refusal(measure: str, reason: str, about: Sequence[str]) -> dict[str, str]:
-    named = MEASURES[measure].title if measure in MEASURES else TABLES.get(measure, measure.replace("_", " "))
-    words = "; ".join(name.replace("_", " ") for name in about[:MOST_NAMED])
+def _what(one: Refused) -> str:
+    if one.measure in MEASURES:
+        return MEASURES[one.measure].title
+    named = TABLES.get(one.measure, plain(one.measure))
+    if one.parts.get("term") == "cell":
+        return f"{named} ({tables.FITS[one.parts['model']]}), cells left out"
+    return named
+
+
+def _of_what(one: Refused) -> str:
+    """What is missing of the measure: a cell by its concept and condition, a curve with its severities."""
+    if one.parts.get("term") == "cell":
+        return plain(" ".join(one.parts[key] for key in ("concept", "condition") if key in one.parts))
+    if one.parts.get("effect") and one.parts.get("model") in tables.FITS:
+        spread = tables.spread_between(one.parts["term"], one.parts["effect"])
+        return f"spread of {spread} ({tables.FITS[one.parts['model']]})"
+    shown = one.parts.get("n_severities", "")
+    more = f" ({counted(int(shown), 'severity', 'severities')})" if shown else ""
+    return plain(one.about) + more
+
+
+def _refusal(named: str, reason: str, about: Sequence[str]) -> dict[str, str]:
+    words = "; ".join(about[:MOST_NAMED])
     more = f"; and {len(about) - MOST_NAMED} more" if len(about) > MOST_NAMED else ""
     return {"what": named, "about": words + more, "why": sentence_of(reason)}

@@ -12,7 +12,7 @@ import pandas as pd
 
 from exports.alignment import figures
 from exports.alignment.figures import Mark, Row
-from exports.alignment.wording import decimal, natural
+from exports.alignment.wording import decimal, natural, plain
 from scoring.alignment.accuracies import PEOPLE
 from scoring.alignment.align import Alignment
 from scoring.alignment.confusions import ALL
@@ -62,7 +62,10 @@ def _accuracy(found: Alignment) -> Iterator[Picture]:
     who = [PEOPLE, *found.models[: figures.MOST_MARKED]]
     table = table[table["observer"].isin(who)]
     rows = [
-        Row(key, [_mark(row, who.index(str(row["observer"])), "mean") for row in own.to_dict("records")])
+        Row(
+            plain(key),
+            [_mark(row, who.index(str(row["observer"])), "mean") for row in own.to_dict("records")],
+        )
         for key, own in _in_order(table, name)
     ]
     guess = 1 / found.observations.alternatives if found.observations.alternatives else None
@@ -169,13 +172,19 @@ def _curves(found: Alignment) -> Iterator[Picture]:
         )
         svg = figures.curves(
             drawn,
-            f"severity of {perturbation.replace('_', ' ')}",
-            chance=mine[0].curve.model.guess,
+            f"severity of {plain(perturbation)}",
+            chance=chances(found)[perturbation],
             log=mine[0].curve.scale == "log",
         )
-        words = f"Share right against the severity of {perturbation}. {told}".strip()
+        words = f"Share right against the severity of {plain(perturbation)}. {told}".strip()
         name = f"psychometric_{_file_name(perturbation)}"
-        yield Picture(name, "curves", perturbation.replace("_", " "), words, svg, svg)
+        yield Picture(name, "curves", plain(perturbation), words, svg, svg)
+
+
+def chances(found: Alignment) -> dict[str, float]:
+    """Chance in the figure of each perturbation, people's where they have a curve; 0 draws no line."""
+    fitted = [one for one in found.curves if one.curve.fit is not None]
+    return {one.perturbation: one.curve.model.guess for one in reversed(fitted)}
 
 
 def _curve(found: Alignment, one: Fitted, who: int) -> figures.Curve:

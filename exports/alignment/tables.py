@@ -9,26 +9,46 @@ from typing import Any
 
 import pandas as pd
 
-from exports.alignment.wording import MEASURES, decimal, ends, in_words, natural, probability
+from exports.alignment.wording import (
+    MEASURES,
+    UNITS,
+    decimal,
+    ends,
+    ends_within,
+    in_words,
+    natural,
+    plain,
+    probability,
+    thin_thousands,
+)
 from exports.report.wording import counted, number
 from scoring.alignment.accuracies import PEOPLE
 from scoring.alignment.align import Alignment
 from scoring.alignment.confusions import ALL
 from scoring.alignment.estimate import Estimate
+from scoring.alignment.observations import HUMAN
 
 #: models that a table has a column for, confusions that are listed, and files that are named
 MOST_MODELS, MOST_CONFUSIONS, MOST_FILES = 4, 10, 12
+#: answers that a confusion has at least to be listed, and columns that a phone has room for
+LEAST_CONFUSED, MOST_BESIDE = 3, 4
+
+PER_CONCEPT = "error_consistency_per_concept"
 
 Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell shows: its text, an interval or aside below it, and a remark below that."""
+    """What a cell shows: its text, an interval or aside below it, and a remark below that.
+
+    ``words`` stand at the left, numbers at the right.
+    """
 
     text: str
     span: str = ""
     small: str = ""
+    words: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,6 +59,16 @@ class Table:
     head: Sequence[str]
     rows: Sequence[tuple[Cell, Sequence[Cell]]]
     note: str = ""
+
+    @property
+    def words(self) -> list[bool]:
+        """Which columns, without the first, hold words."""
+        return [cell.words for cell in self.rows[0][1]] if self.rows else []
+
+    @property
+    def stacked(self) -> bool:
+        """Whether a row is too wide for a phone, where its cells then stand one below the other."""
+        return len(self.head) > MOST_BESIDE
 
 
 def all_tables(found: Alignment) -> dict[str, list[Table]]:
@@ -77,24 +107,54 @@ def _records(found: Alignment, name: str, value: str) -> list[Row]:
 def _estimates(found: Alignment) -> Table:
     """Every estimate that there is, with n, interval, what was resampled, and its null."""
     there = {name: one for name, one in found.estimates.items() if math.isfinite(one.value)}
-    rows = [(_name_cell(name), _estimate_cells(one)) for name, one in there.items()]
-    return Table("", ("measure", "value", "null", "p", "n", "interval"), rows)
+    rows = [(_name_cell(found, name), _estimate_cells(one)) for name, one in there.items()]
+    head = ("measure", "value", "null", "p", "n", "how the interval is made")
+    return Table("", head, rows)
 
 
-def _name_cell(name: str) -> Cell:
+def _name_cell(found: Alignment, name: str) -> Cell:
     measure = MEASURES.get(name)
-    return Cell(name.replace("_", " ")) if measure is None else Cell(measure.title, small=measure.meaning)
+    if measure is None:
+        return Cell(plain(name))
+    title = "Mean score of people" if name == "human_accuracy" and graded(found) else measure.title
+    return Cell(title, small=measure.meaning + _of_few_pictures(found, name))
+
+
+def graded(found: Alignment) -> bool:
+    """Whether some answer of a person has a score between 0 and 1, so that means are no shares right."""
+    scores = found.observations.of_kind(HUMAN)["score"].dropna().astype(float)
+    return bool(((scores > 0) & (scores < 1)).any())
+
+
+def _of_few_pictures(found: Alignment, name: str) -> str:
+    """By how much consistency per concept is too low, if that is known."""
+    unbiased = found.estimates.get(f"{PER_CONCEPT}_unbiased")
+    if unbiased is None or math.isnan(unbiased.value) or name not in (PER_CONCEPT, f"{PER_CONCEPT}_crossed"):
+        return ""
+    off = unbiased.value - found.estimates[name].value
+    return (
+        f"; {pictures_a_concept(found):.0f} pictures a concept are few, which makes κ too "
+        f"{'low' if off >= 0 else 'high'}, here by {decimal(abs(off))}"
+    )
+
+
+def pictures_a_concept(found: Alignment) -> float:
+    """Pictures of a concept that pairs of people share, the median of pairs that have a consistency."""
+    pairs = found.tables["error_consistency"]
+    own = pairs[pairs["kinds"].eq(f"{HUMAN} and {HUMAN}") & pairs[PER_CONCEPT].notna()]
+    return float(own["shared"].median()) / len(found.observations.concepts)
 
 
 def _estimate_cells(one: Estimate) -> list[Cell]:
     why = in_words(one.reason) if one.reason else ""
     why = f"no interval: {why}" if why and math.isnan(one.low) else why
+    counted_as, speaks_of = UNITS.get(one.unit, (one.unit, ""))
     return [
         Cell(decimal(one.value), ends(one.low, one.high), why),
         Cell(decimal(one.null)),
         Cell(probability(one.p) or "–"),
-        Cell(number(one.n), one.unit),
-        Cell("", small=one.method),
+        Cell(number(one.n), counted_as, speaks_of),
+        Cell("", small=thin_thousands(one.method), words=True),
     ]
 
 
@@ -107,10 +167,12 @@ def _accuracy(found: Alignment) -> Table:
         at = table["by"].eq(by) & (table[by].eq(key) if by != "all" else True)
         own = {str(row["observer"]): row for row in table[at].to_dict("records")}
         cells = [_accuracy_cell(own.get(name, {})) for name in who]
-        rows.append((Cell("all" if by == "all" else key, small="" if by == "all" else by), cells))
+        rows.append((Cell("all" if by == "all" else plain(key), small="" if by == "all" else by), cells))
+    mean = found.estimates["human_accuracy"].value
     note = (
-        "Means over answers. Intervals of people speak of other people and other sources, those of a model "
-        "of other sources."
+        "Means over answers, where who answered more counts more; the mean over people's own means, each "
+        f"counting once, is {decimal(mean)}. Intervals of people speak of other people and other sources, "
+        "those of a model of other sources."
     )
     return Table("", ("", *who), rows, note)
 
@@ -170,7 +232,7 @@ def _confusions(found: Alignment) -> Table:
         & table["condition"].eq(ALL)
         & table["shown"].ne(table["chosen"])
         & table["chosen"].ne("")
-        & table["count"].gt(0)
+        & table["count"].ge(LEAST_CONFUSED)
     ]
     most = wrong.sort_values(["share", "shown", "chosen"], ascending=[False, True, True]).head(
         MOST_CONFUSIONS
@@ -178,12 +240,19 @@ def _confusions(found: Alignment) -> Table:
     rows = [
         (
             Cell(str(row["shown"])),
-            [Cell(str(row["chosen"])), value_cell(row, "share", ""), _number_cell(row, "n")],
+            [
+                Cell(str(row["chosen"]), words=True),
+                value_cell(row, "share", ""),
+                Cell(f"{number(row['count'])} of {number(row['n'])}"),
+            ],
         )
         for row in most.to_dict("records")
     ]
     head = ("shown", "taken for", "share of its answers", "answers")
-    note = "Over all conditions. All concepts, conditions and models are in confusions.csv."
+    note = (
+        f"Over all conditions, of {LEAST_CONFUSED} answers or more. All concepts, conditions and models are "
+        "in confusions.csv."
+    )
     return Table("What people confuse most", head, rows, note)
 
 
@@ -191,12 +260,12 @@ def _curves(found: Alignment) -> Table:
     """Fitted curves."""
     rows = [
         (
-            Cell(str(row["group"]), small=_blanks(row["perturbation"])),
+            Cell(str(row["group"]), small=plain(row["perturbation"])),
             [
-                value_cell(row, "alpha"),
+                _threshold_cell(found, row),
                 *(value_cell(row, name, digits=2) for name in ("beta", "lapse")),
                 *(_number_cell(row, name) for name in ("n_severities", "n_trials")),
-                _p_cell(row),
+                _p_cell(row, "p_fit"),
             ],
         )
         for row in _records(found, "psychometric", "alpha")
@@ -211,11 +280,23 @@ def _curves(found: Alignment) -> Table:
     return Table("Fitted curves", head, rows, note)
 
 
+def _threshold_cell(found: Alignment, row: Row) -> Cell:
+    """A threshold; an end of its interval that is open lies beyond the severities shown."""
+    frame = found.observations.of_kind(str(row["kind"]))
+    mine = frame[frame["perturbation"].eq(row["perturbation"])]
+    mine = mine if row["kind"] == HUMAN else mine[mine["observer"].eq(row["group"])]
+    severities = mine["severity"].dropna().astype(float)
+    severities = severities[severities > 0] if row["scale"] == "log" else severities
+    shown = float(severities.min()), float(severities.max())
+    low, high = float(row["alpha_low"]), float(row["alpha_high"])
+    return Cell(decimal(float(row["alpha"])), ends_within(low, high, shown))
+
+
 def _shifts(found: Alignment) -> Table:
     """How far apart the thresholds of models and people are."""
     rows = [
         (
-            Cell(str(row["model"]), small=_blanks(row["perturbation"])),
+            Cell(str(row["model"]), small=plain(row["perturbation"])),
             [value_cell(row, "shift", ""), Cell(decimal(float(row["null"]))), _number_cell(row, "n")],
         )
         for row in _records(found, "shifts", "shift")
@@ -228,7 +309,7 @@ def _shifts(found: Alignment) -> Table:
 def _threshold_spread(found: Alignment) -> Table:
     """How thresholds differ between participants."""
     rows = [
-        (Cell(_blanks(row["perturbation"])), [value_cell(row, "value", ""), _number_cell(row, "n")])
+        (Cell(plain(row["perturbation"])), [value_cell(row, "value", ""), _number_cell(row, "n")])
         for row in _records(found, "threshold_spread", "value")
     ]
     note = "Of true thresholds: the variance of fitted ones less their errors."
@@ -236,16 +317,12 @@ def _threshold_spread(found: Alignment) -> Table:
     return Table("How thresholds differ between participants", head, rows, note)
 
 
-def _blanks(name: object) -> str:
-    return str(name).replace("_", " ")
-
-
 def _mixed_conditions(found: Alignment) -> Table:
     """Conditions in the mixed model without activations."""
     there = sorted(_records(found, "mixed_model", "value"), key=lambda row: natural(str(row["condition"])))
     rows = [
         (
-            Cell(_blanks(row["condition"])),
+            Cell(plain(row["condition"])),
             [value_cell(row, "accuracy"), value_cell(row, "value", "", 2), _number_cell(row, "n")],
         )
         for row in there
@@ -263,9 +340,9 @@ def _mixed_spread(found: Alignment) -> Table:
     """The spread of each random effect of both mixed models."""
     rows = [
         (
-            Cell(f"{row['term']}s" if row["effect"] == "intercept" else f"{row['term']}s, {row['effect']}"),
+            Cell(spread_between(str(row["term"]), str(row["effect"]))),
             [
-                Cell(_MODELS[str(row["model"])]),
+                Cell(FITS[str(row["model"])], words=True),
                 value_cell(row, "value", "", 2),
                 value_cell(row, "share", digits=2),
                 _number_cell(row, "levels"),
@@ -280,7 +357,13 @@ def _mixed_spread(found: Alignment) -> Table:
     return Table(title, head, rows, note)
 
 
-_MODELS = {"answers": "answers alone", "unit": "answers and unit"}
+def spread_between(term: str, effect: str) -> str:
+    """What a random effect is between: ``images``, or ``concepts, slope``."""
+    return f"{term}s" if effect == "intercept" else f"{term}s, {effect}"
+
+
+#: the two mixed models
+FITS = {"answers": "answers alone", "unit": "answers and unit"}
 
 
 def _layers(found: Alignment) -> Table:

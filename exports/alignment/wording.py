@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import NamedTuple
 
 from exports.report.wording import REASONS as REPORT_REASONS
@@ -56,6 +57,10 @@ MEASURES: dict[str, Measure] = {
         "Error consistency, per concept, other pictures too",
         "the same number; the interval speaks of other pictures as well",
     ),
+    "error_consistency_per_concept_unbiased": Measure(
+        "Error consistency, per concept, unbiased",
+        "the same with what fitting accuracies to a concept's few pictures takes off made good",
+    ),
     "error_consistency_per_concept_all_pairs": Measure(
         "Error consistency per concept, all pairs together",
         "one κ over all pairs of people, what is expected taken concept by concept",
@@ -74,6 +79,17 @@ MEASURES: dict[str, Measure] = {
     "image_separation": Measure(
         "Separation of pictures", "the share of the spread of difficulty that the answers resolve (1PL)"
     ),
+}
+
+#: an estimate's unit -> what its n counts, and what else its interval speaks of
+UNITS: dict[str, tuple[str, str]] = {
+    "observers": ("people", ""),
+    "observers × sources": ("people", "interval for other people and sources"),
+    "observers and sources": ("people", "interval for other people and sources"),
+    "concepts, participants and images": ("concepts", "interval for other concepts, people and pictures"),
+    "participants and images": ("pictures", "interval for other people and pictures"),
+    "participants": ("people", ""),
+    "images": ("pictures", ""),
 }
 
 #: what several rows of a table are called where they are refused
@@ -154,6 +170,10 @@ REASONS: dict[str, str] = {
     ),
     "neither_participants_nor_images_repeat": "no participant and no picture has several answers",
     "one_answer_of_each_participant_or_image": "each participant, or each picture, has one answer only",
+    "too_few_answers_of_each": "each has fewer than 3 answers on average, which do not tell their spread",
+    "too_few_answers_of_each_for_an_interval": (
+        "each has fewer than 10 answers on average, with which the interval would be too narrow"
+    ),
     "fewer_than_2_images": "there are fewer than 2 pictures",
     "fewer_than_3_concepts": "there are fewer than 3 concepts",
     "one_image_a_cell": "each concept has one picture in a condition",
@@ -227,14 +247,43 @@ def decimal(value: float, digits: int = 3) -> str:
 
 
 def ends(low: float, high: float, digits: int = 3) -> str:
-    """Write an interval: ``.774 to .930``; empty where there is none."""
+    """Write an interval: ``.774 to .930``, with ``open`` where it has no end; empty where there is none."""
     if not (math.isfinite(low) or math.isfinite(high)):
         return ""
     return f"{_end(low, digits)} to {_end(high, digits)}"
 
 
 def _end(value: float, digits: int) -> str:
+    if math.isnan(value):
+        return "open"
     return {math.inf: "∞", -math.inf: "−∞"}.get(value, decimal(value, digits))
+
+
+def ends_within(low: float, high: float, shown: tuple[float, float], digits: int = 3) -> str:
+    """Write an interval whose missing end lies beyond the values ``shown``: ``8.798 to beyond 12``.
+
+    >>> ends_within(8.798, math.nan, (2, 12)), ends_within(math.nan, 3.0, (2, 12), 1)
+    ('8.798 to beyond 12', 'below 2 to 3.0')
+    """
+    if not (math.isfinite(low) or math.isfinite(high)):
+        return ""
+    first = f"below {shown[0]:g}" if math.isnan(low) else _end(low, digits)
+    return f"{first} to {f'beyond {shown[1]:g}' if math.isnan(high) else _end(high, digits)}"
+
+
+def percents(low: float, high: float) -> str:
+    """Write an interval of shares: ``77.4% to 93.0%``; empty where there is none."""
+    return "" if math.isnan(low) or math.isnan(high) else f"{low:.1%} to {high:.1%}"
+
+
+def plain(name: object) -> str:
+    """Write a condition or perturbation with blanks: ``gaussian blur 2``."""
+    return str(name).replace("_", " ")
+
+
+def thin_thousands(text: str) -> str:
+    """Write the numbers of a text as everywhere else: with a thin space for the comma between thousands."""
+    return re.sub(r"(?<=\d),(?=\d{3}\b)", "\u202f", text)
 
 
 def probability(p: float) -> str:

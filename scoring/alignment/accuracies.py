@@ -24,8 +24,9 @@ COLUMNS: tuple[str, ...] = (
 def accuracy_table(observations: Observations) -> pd.DataFrame:
     """Mean score of people and of each model: over all, by concept, condition and both, and by observer.
 
-    ``by`` says which. Means are over answers. The intervals of people are two-way, participants by sources;
-    one observer's speak of other sources only. Columns: ``COLUMNS``.
+    ``by`` says which. Means are over answers, so that people who answered more count more;
+    ``human_accuracy``, where each counts once, may differ from the row of all people. The intervals of people
+    are two-way, participants by sources; one observer's speak of other sources only. Columns: ``COLUMNS``.
     """
     people = observations.of_kind(HUMAN)
     rows = [row for name, kind, frame in _groups(observations) for row in _of_group(name, kind, frame)]

@@ -38,6 +38,8 @@ Say = Callable[[str], None]
 #: reasons for which a part is not there at all
 NO_MODELS, NO_LAYERS = "no_models", "no_layers"
 NO_SEVERITY, NO_UNIT = "no_severity", "no_unit"
+#: smaller consistencies of a pair are rounding
+ROUNDING = 1e-12
 #: most exchanges of scores that a probe's p is from, each of which is a regression
 MOST_EXCHANGES = 200
 
@@ -69,11 +71,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Refused:
-    """What is not printed: the measure, of what, and the reason in one word."""
+    """What is not printed: the measure, of what, and the reason in one word.
+
+    ``about`` is all of ``parts`` in one, which are columns of the table and their values.
+    """
 
     measure: str
     about: str
     reason: str
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -108,20 +114,28 @@ class Alignment:
         if math.isnan(found.value):
             self.refuse(name, "", found.reason)
 
-    def table(self, name: str, found: pd.DataFrame, value: str = "", about: Sequence[str] = ()) -> None:
-        """Keep a table; its rows without a ``value`` and with a reason are refused, named by ``about``."""
+    def table(
+        self,
+        name: str,
+        found: pd.DataFrame,
+        value: str = "",
+        about: Sequence[str] = (),
+        beside: Sequence[str] = (),
+    ) -> None:
+        """Keep a table; its rows without a ``value`` and with a reason are refused, named by ``about``.
+
+        The columns ``beside`` are told of them as well, without being part of their name.
+        """
         self.tables[name] = found
         if value:
             for row in found[found[value].isna() & found["reason"].ne("")].to_dict("records"):
-                self.refuse(
-                    name,
-                    ", ".join(str(row[key]) for key in about if pd.notna(row[key]) and row[key]),
-                    str(row["reason"]),
-                )
+                told = {key: str(row[key]) for key in (*about, *beside) if pd.notna(row[key]) and row[key]}
+                named = ", ".join(told[key] for key in about if key in told)
+                self.refuse(name, named, str(row["reason"]), told)
 
-    def refuse(self, measure: str, about: str, reason: str) -> None:
+    def refuse(self, measure: str, about: str, reason: str, parts: Mapping[str, str] | None = None) -> None:
         """Note what is not printed."""
-        self.refused.append(Refused(measure, about, reason))
+        self.refused.append(Refused(measure, about, reason, parts or {}))
 
 
 def align(
@@ -176,6 +190,9 @@ def _consistency(found: Alignment) -> None:
         else:
             crossed = crossed_consistency(people, per_concept=per_concept, draws=draws, seed=seed)
             found.estimate(f"error_consistency{suffix}_crossed", crossed)
+            if per_concept:
+                unbiased = human_consistency(people, per_concept=True, unbiased=True, draws=draws, seed=seed)
+                found.estimate("error_consistency_per_concept_unbiased", unbiased)
     found.tables["error_consistency"] = pairs_table(found.observations)
     _models(found, people)
 
@@ -204,7 +221,9 @@ def pairs_table(observations: Observations) -> pd.DataFrame:
     kinds = observations.frame.drop_duplicates("observer").set_index("observer")["kind"]
     seen = (~np.isnan(matrix.values)).astype(np.float64)
     shared = seen @ seen.T
-    pooled, within = error_consistency(matrix.values), error_consistency(matrix.values, matrix.concept)
+    pooled, within = (
+        _without_rounding(error_consistency(matrix.values, concept)) for concept in (None, matrix.concept)
+    )
     rows = [
         (
             *(str(matrix.observers[at]) for at in (one, other)),
@@ -217,6 +236,11 @@ def pairs_table(observations: Observations) -> pd.DataFrame:
     ]
     columns = ["one", "other", "kinds", "shared", "error_consistency", "error_consistency_per_concept"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _without_rounding(values: Floats) -> Floats:
+    """Values with those that are 0 but for rounding made 0."""
+    return np.where(np.abs(values) < ROUNDING, 0.0, values)
 
 
 def _confusions(found: Alignment) -> None:
@@ -240,11 +264,12 @@ def _psychometric(found: Alignment) -> None:
         found.curves += fitted(
             replace(observations, frame=own), MODEL, guess=1 / task.alternatives, **options
         )
-    found.table("psychometric", table_of_curves(found.curves), "alpha", ("group", "perturbation"))
+    curves = table_of_curves(found.curves).rename(columns={"p": "p_fit"})
+    found.table("psychometric", curves, "alpha", ("group", "perturbation"), ("n_severities",))
     spread = threshold_spread(participant_curves(observations, **options))
     for name, one in spread.items():
         if math.isnan(one.value):
-            found.refuse("threshold_spread", name, one.reason)
+            found.refuse("threshold_spread", name, one.reason, {"perturbation": name})
     rows = [{"perturbation": name, **asdict(one)} for name, one in spread.items() if one.value >= 0]
     if rows:
         found.tables["threshold_spread"] = pd.DataFrame(rows)
@@ -273,7 +298,7 @@ def _mixed(found: Alignment) -> None:
     tables = []
     for name, fit in fits.items():
         if fit.reason:
-            found.refuse("mixed_model", name, fit.reason)
+            found.refuse("mixed_model", name, fit.reason, {"model": name})
         parts = [fit.fixed.assign(part="fixed"), fit.spread.assign(part="spread")]
         tables += [
             part.assign(model=name, converged=fit.converged, notes="; ".join(fit.notes)) for part in parts

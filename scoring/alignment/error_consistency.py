@@ -73,13 +73,14 @@ def error_consistency(
 
 
 def human_consistency(
-    matrix: Matrix, *, per_concept: bool = False, draws: int = 1000, seed: int = 0
+    matrix: Matrix, *, per_concept: bool = False, unbiased: bool = False, draws: int = 1000, seed: int = 0
 ) -> Estimate:
     """Mean error consistency over pairs of observers, for other observers and these stimuli; null 0.
 
-    The interval is that of ``pairs_estimate``: a bootstrap of observers without self-pairs.
+    The interval is that of ``pairs_estimate``: a bootstrap of observers without self-pairs. ``unbiased`` is
+    that of ``error_consistency``.
     """
-    values = error_consistency(matrix.values, _concept(matrix, per_concept))
+    values = error_consistency(matrix.values, _concept(matrix, per_concept), unbiased=unbiased)
     found = pairs_estimate(values, draws=draws, seed=seed)
     return replace(found, reason=_why_none(matrix.values)) if found.reason == NO_PAIR else found
 

@@ -46,6 +46,9 @@ _EDGE = 0.01
 _RESIDUAL = math.pi**2 / 3
 _NODES, _WEIGHTS = hermegauss(40)
 
+#: mean answers of each participant or image below which their spread comes out too small to be told
+FEWEST_FOR_A_SPREAD = 3
+
 FIXED_COLUMNS = (
     "term",
     "concept",
@@ -299,7 +302,7 @@ def _fitted(
     return MixedFit(
         slope=slope,
         fixed=_fixed(design, model, optimum, slope, spread, separated),
-        spread=spread,
+        spread=_told(spread, design.data.right.size),
         levels=_levels(design, model, optimum),
         log_likelihood=-optimum.value,
         restricted=restricted,
@@ -362,6 +365,17 @@ def _spread(design: _Design, model: Laplace, optimum: Optimum) -> pd.DataFrame:
             {"term": name, "effect": effect, "reason": reason, "levels": design.data.names[name].size}
         )
     return _shared(pd.DataFrame(rows, columns=list(SPREAD_COLUMNS)))
+
+
+def _told(spread: pd.DataFrame, answers: int) -> pd.DataFrame:
+    """Refuse the spread of participants or images of which each has too few answers."""
+    few = spread["effect"].eq(INTERCEPT) & spread["value"].notna()
+    few &= answers < FEWEST_FOR_A_SPREAD * spread["levels"].astype(np.float64)
+    numbers = ["value", "low", "high", "share", "share_low", "share_high"]
+    told = spread.astype(dict.fromkeys(numbers, np.float64))
+    told.loc[few, numbers] = math.nan
+    told.loc[few, "reason"] = "too_few_answers_of_each"
+    return told
 
 
 def _deviation(model: Laplace, optimum: Optimum, index: int) -> dict[str, object]:

@@ -9,7 +9,7 @@ much. There is no model with a discrimination of each image: with six or so rate
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -20,10 +20,14 @@ from scipy.stats import chi2
 
 from scoring.alignment.estimate import Estimate, missing
 from scoring.alignment.mixed_laplace import Laplace, Term
+from scoring.alignment.mixed_model import FEWEST_FOR_A_SPREAD
 from scoring.alignment.mixed_profile import Optimum, Profile, maximise
 from scoring.alignment.observations import Matrix
 from scoring.statistics import CONFIDENCE, Floats, Integers
 from stimuli.errors import UserError
+
+#: mean answers of each participant or image below which their spread comes out too small for its interval
+FEWEST_FOR_ITS_INTERVAL = 10
 
 PERSON_COLUMNS = ("observer", "ability", "se", "n", "right", "infit", "outfit")
 IMAGE_COLUMNS = ("stimulus", "difficulty", "se", "n", "right", "infit", "outfit")
@@ -40,6 +44,10 @@ class RaschFit:
     answers are noisier. ``ability_sd`` and ``difficulty_sd`` are the spreads s and t, ``mean_difficulty`` m.
     ``person_separation`` and ``image_separation`` are reliabilities: the share of the spread that the data
     resolve, 1 - mean(se²)/s²; their ends are those of the spread, what the answers alone leave staying.
+
+    A spread of participants or images of fewer than 3 answers each on average is refused, and its interval
+    below 10: with 1.4 answers an image a 95% interval held the truth in 13 of 100 studies, with 6.5 and
+    1,120 images in 80.
     """
 
     persons: pd.DataFrame
@@ -114,11 +122,11 @@ def _fitted(
     return RaschFit(
         persons=persons.assign(**_fit_statistics(model.right, chance, person))[list(PERSON_COLUMNS)],
         images=images.assign(**_fit_statistics(model.right, chance, image))[list(IMAGE_COLUMNS)],
-        ability_sd=spreads[0],
-        difficulty_sd=spreads[1],
+        ability_sd=_told(spreads[0], model.right.size),
+        difficulty_sd=_told(spreads[1], model.right.size),
         mean_difficulty=_mean(-float(mean[0]), float(variance[0, 0]), ease.size),
-        person_separation=_separation(spreads[0], ability_se),
-        image_separation=_separation(spreads[1], ease_se),
+        person_separation=_told(_separation(spreads[0], ability_se), model.right.size, 0),
+        image_separation=_told(_separation(spreads[1], ease_se), model.right.size, 0),
         log_likelihood=-optimum.value,
         converged=True,
     )
@@ -171,6 +179,16 @@ def _spread(model: Laplace, optimum: Optimum, index: int, unit: str) -> Estimate
         method="profile of Laplace's restricted likelihood",
         reason=reason,
     )
+
+
+def _told(found: Estimate, answers: int, fewest: float = FEWEST_FOR_ITS_INTERVAL) -> Estimate:
+    """Refuse what few answers of each make wrong: all of it, or the interval."""
+    each = answers / max(found.n, 1)
+    if each < FEWEST_FOR_A_SPREAD:
+        return missing("too_few_answers_of_each", found.n, found.unit)
+    if each < fewest and found.value > 0:
+        return replace(found, low=math.nan, high=math.nan, reason="too_few_answers_of_each_for_an_interval")
+    return found
 
 
 def _mean(value: float, variance: float, n: int) -> Estimate:

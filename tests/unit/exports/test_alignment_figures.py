@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from exports.alignment.figures import Curve, Mark, Row, curves, heat_map, rows
+from exports.alignment.figures import Curve, Mark, Row, _threshold_ends, curves, heat_map, rows
 from exports.alignment.wording import natural
 
 ROWS = [
@@ -51,6 +51,18 @@ def test_curves_name_the_severities_that_were_shown(log: bool) -> None:
     ET.fromstring(drawn)
     for word in (">0.1<", ">0.3<", ">0.6<", "severity of noise", "net"):
         assert word in drawn
+
+
+def test_the_bar_of_an_open_interval_ends_with_the_curve() -> None:
+    x = np.linspace(2, 12, 5)
+    for low, high, ends in (
+        (3.0, math.nan, [3.0, 12.0]),
+        (math.nan, 5.0, [2.0, 5.0]),
+        (3.0, 5.0, [3.0, 5.0]),
+        (math.nan, math.nan, []),
+    ):
+        assert _threshold_ends(Curve("people", 0, x, x, threshold=Mark(4.0, low, high))) == ends
+    assert _threshold_ends(Curve("people", 0, x, x)) == []
 
 
 def test_conditions_are_sorted_clean_first_and_by_number() -> None:

@@ -7,7 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from exports.alignment.wording import MEASURES, REASONS, decimal, ends, in_words, probability, sentence
+from exports.alignment.wording import (
+    MEASURES,
+    REASONS,
+    decimal,
+    ends,
+    ends_within,
+    in_words,
+    percents,
+    plain,
+    probability,
+    sentence,
+    thin_thousands,
+)
 
 ROOT = Path(__file__).parents[3]
 #: how the name of something begins that is given as a reason in the modules of alignment
@@ -68,9 +80,26 @@ def test_numbers_have_no_zero_before_the_point(value: float, digits: int, text: 
 
 def test_intervals_may_be_open() -> None:
     assert ends(0.1, 0.25, 2) == ".10 to .25"
-    assert ends(0.1, math.nan, 2) == ".10 to –"
+    assert ends(0.1, math.nan, 2) == ".10 to open"
     assert ends(-math.inf, 0.2, 1) == "−∞ to .2"
     assert ends(math.nan, math.nan) == ""
+
+
+def test_an_open_end_lies_beyond_what_was_shown() -> None:
+    assert ends_within(8.7979, math.nan, (2, 12)) == "8.798 to beyond 12"
+    assert ends_within(math.nan, 0.2, (0.05, 0.5), 1) == "below 0.05 to .2"
+    assert ends_within(1.0, 2.0, (0, 3), 1) == "1.0 to 2.0"
+    assert ends_within(math.nan, math.nan, (0, 3)) == ""
+
+
+def test_shares_are_written_in_one_unit() -> None:
+    assert percents(0.7741, 0.93) == "77.4% to 93.0%"
+    assert percents(math.nan, 0.9) == ""
+
+
+def test_conditions_and_thousands_are_written_alike() -> None:
+    assert plain("gaussian_blur 2") == "gaussian blur 2"
+    assert thin_thousands("1,000 draws, seed 0, (1, 2)") == "1\u202f000 draws, seed 0, (1, 2)"
 
 
 def test_small_probabilities_are_said_to_be() -> None:

@@ -13,6 +13,7 @@ from scoring.alignment.align import (
     Layer,
     Settings,
     Task,
+    _without_rounding,
     align,
     choice_counts,
     concept_means,
@@ -131,10 +132,11 @@ def test_without_models_layers_and_units_that_is_said(
     said: list[str] = []
     found = align(people[0], settings=SETTINGS, say=said.append)
     assert said == list(parts)
-    reasons = {one.measure: one.reason for one in found.refused}
-    assert reasons["models"] == "no_models"
-    assert reasons["layers"] == reasons["probes"] == "no_layers"
-    assert reasons["mixed_model"] == "no_unit"
+    refused = {(one.measure, one.reason) for one in found.refused}
+    assert refused >= {
+        *(("models", "no_models"), ("layers", "no_layers"), ("probes", "no_layers")),
+        ("mixed_model", "no_unit"),
+    }
 
 
 def test_without_severities_there_are_no_curves(
@@ -181,6 +183,24 @@ def test_pairs_are_all_observers_with_all(found: Alignment) -> None:
     row = table.iloc[37]
     expected = kappa[names.index(row["one"]), names.index(row["other"])]
     assert row["error_consistency"] == pytest.approx(expected, nan_ok=True)
+
+
+def test_consistency_per_concept_is_also_given_unbiased(found: Alignment) -> None:
+    people = found.observations.matrix("human")
+    kappa = error_consistency(people.values, people.concept, unbiased=True)
+    expected = np.nanmean(kappa[np.triu_indices(len(kappa), 1)])
+    assert found.estimates["error_consistency_per_concept_unbiased"].value == pytest.approx(expected)
+
+
+def test_rounding_is_no_consistency() -> None:
+    assert _without_rounding(np.array([7.7e-17, -0.2])).tolist() == [0.0, -0.2]
+    assert np.isnan(_without_rounding(np.array([math.nan]))).all()
+
+
+def test_what_is_refused_is_told_in_parts(found: Alignment) -> None:
+    parts = [one.parts for one in found.refused if one.measure == "mixed_model" and one.parts]
+    assert all(", ".join(one.values()) for one in parts)
+    assert "p_fit" in found.tables["psychometric"].columns
 
 
 def test_choices_are_counted_by_person(people: tuple[Observations, pd.DataFrame]) -> None:

@@ -233,3 +233,13 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(UserError) as caught:
         fit_mixed(frame, concepts="mixed")
     assert str(caught.value) == "concepts must be fixed or random, not mixed"
+
+
+def test_images_of_few_answers_do_not_tell_their_spread() -> None:
+    fit = fit_mixed(*study(participants=40, images=240, each=12, conditions=1))
+    row = spread(fit, "image")
+    assert row["reason"] == "too_few_answers_of_each"
+    assert np.isnan(
+        [row[name] for name in ("value", "low", "high", "share", "share_low", "share_high")]
+    ).all()
+    assert spread(fit, "participant")["value"] > 0

@@ -127,3 +127,14 @@ def test_partial_credit_is_refused() -> None:
     assert str(caught.value) == (
         "the Rasch model needs answers that are right (1) or wrong (0): give it correct, not score"
     )
+
+
+def test_few_answers_of_each_image_do_not_tell_how_images_differ() -> None:
+    sparse, some = (rasch(simulated(4, people, 200, shown)[0]) for people, shown in ((20, 0.1), (20, 0.3)))
+    assert sparse.difficulty_sd.reason == "too_few_answers_of_each"
+    assert np.isnan([sparse.difficulty_sd.value, sparse.image_separation.value]).all()
+    assert sparse.ability_sd.low < sparse.ability_sd.value < sparse.ability_sd.high
+    assert some.difficulty_sd.value > 0
+    assert np.isnan(some.difficulty_sd.low)
+    assert some.difficulty_sd.reason == "too_few_answers_of_each_for_an_interval"
+    assert some.image_separation.low < some.image_separation.value
