@@ -16,7 +16,7 @@ from exports.alignment.wording import MEASURES, TABLES, decimal, ends, natural, 
 from exports.alignment.wording import sentence as sentence_of
 from exports.figures.style import data_uri
 from exports.report.wording import counted, listed, number
-from scoring.alignment.align import NO_LAYERS, NO_MODELS, NO_UNIT, Alignment, Refused
+from scoring.alignment.align import NO_LAYERS, NO_MODELS, NO_UNIT, PER_CONDITION, Alignment, Refused
 from scoring.alignment.observations import HUMAN
 
 HERE = Path(__file__).parent
@@ -117,11 +117,10 @@ def tiles(found: Alignment) -> list[tuple[str, str]]:
     ]
     for name, short in (
         ("human_accuracy", "mean score of people" if tables.graded(found) else "accuracy of people"),
-        ("error_consistency", "error consistency, κ"),
-        ("error_consistency_all_pairs", "error consistency of all pairs, κ"),
+        ("", f"error consistency{_within_conditions(found)}, κ"),
         ("reliability", "reliability of pictures within cells"),
     ):
-        one = found.estimates.get(name)
+        one = found.estimates.get(name) if name else found.consistency[1]
         if one is not None and not math.isnan(one.value):
             shown.append((decimal(one.value), short))
     return shown
@@ -129,19 +128,19 @@ def tiles(found: Alignment) -> list[tuple[str, str]]:
 
 def sentence(found: Alignment) -> str:
     """What was found, in two or three sentences."""
-    estimates, parts = found.estimates, []
-    parts.append(_recognition(found))
-    own = estimates["error_consistency"]
-    if math.isnan(own.value):
-        own = estimates.get("error_consistency_all_pairs", own)
+    parts, own = [_recognition(found)], found.consistency[1]
     if not math.isnan(own.value):
         parts.append(
             f"They err on the same pictures with κ = {decimal(own.value)}{_within(own.low, own.high)}, "
-            "0 being what their accuracies alone would give."
+            f"0 being what their accuracies{_within_conditions(found)} alone would give."
         )
     if best := _best_model(found):
         parts.append(best)
     return " ".join(parts)
+
+
+def _within_conditions(found: Alignment) -> str:
+    return " within conditions" if found.consistency[0] == PER_CONDITION else ""
 
 
 def _recognition(found: Alignment) -> str:
@@ -177,7 +176,7 @@ def _best_model(found: Alignment) -> str:
     table = found.tables.get("models")
     if table is None:
         return ""
-    kept = table[table["expectation"].eq("pooled") & table["consistency"].notna()]
+    kept = table[table["expectation"].eq(found.consistency[0]) & table["consistency"].notna()]
     if kept.empty:
         return ""
     best = kept.sort_values("consistency", ascending=False).iloc[0]

@@ -14,7 +14,7 @@ from exports.alignment import figures
 from exports.alignment.figures import Mark, Row
 from exports.alignment.wording import decimal, natural, plain
 from scoring.alignment.accuracies import PEOPLE
-from scoring.alignment.align import Alignment
+from scoring.alignment.align import PER_CONDITION, Alignment
 from scoring.alignment.confusions import ALL
 from scoring.alignment.observations import HUMAN, MODEL
 from scoring.alignment.psychometric import Fitted
@@ -95,24 +95,25 @@ def _mark(row: Mapping[Any, Any], who: int, value: str, low: str = "low", high: 
 def _consistency(found: Alignment) -> Iterator[Picture]:
     """Each pair of people as a dot, then each model's pairs with people."""
     pairs = found.tables["error_consistency"]
-    own = found.estimates["error_consistency"]
-    if math.isnan(own.value):
+    expectation, own = found.consistency
+    column = "error_consistency" + ("_per_condition" if expectation == PER_CONDITION else "")
+    if pairs.loc[pairs["kinds"].eq(f"{HUMAN} and {HUMAN}"), column].isna().all():
         return
     rows = [
         Row(
             "people",
             [Mark(own.value, own.low, own.high)],
-            _values(pairs[pairs["kinds"].eq(f"{HUMAN} and {HUMAN}")]),
+            _values(pairs[pairs["kinds"].eq(f"{HUMAN} and {HUMAN}")], column),
             (own.low, own.high),
         )
     ]
-    for model in _pooled_models(found):
+    for model in _told_models(found):
         name = str(model["model"])
         mine = pairs["kinds"].eq(f"{HUMAN} and {MODEL}") & (pairs["one"].eq(name) | pairs["other"].eq(name))
         mark = _mark(model, 1, *(f"consistency{end}" for end in ("", "_low", "_high")))
-        rows.append(Row(name, [mark], _values(pairs[mine]), (own.low, own.high)))
+        rows.append(Row(name, [mark], _values(pairs[mine], column), (own.low, own.high)))
     told = "; ".join(f"{row.name} {decimal(row.marks[0].value, 2)}" for row in rows)
-    title = "error consistency with people, pooled"
+    title = f"error consistency with people, {expectation}"
     yield Picture(
         "error_consistency",
         "consistency",
@@ -123,16 +124,16 @@ def _consistency(found: Alignment) -> Iterator[Picture]:
     )
 
 
-def _pooled_models(found: Alignment) -> list[dict[str, object]]:
+def _told_models(found: Alignment) -> list[dict[str, object]]:
     table = found.tables.get("models")
     if table is None:
         return []
-    kept = table[table["expectation"].eq("pooled") & table["consistency"].notna()]
+    kept = table[table["expectation"].eq(found.consistency[0]) & table["consistency"].notna()]
     return [{str(key): value for key, value in row.items()} for row in kept.to_dict("records")]
 
 
-def _values(pairs: pd.DataFrame) -> list[float]:
-    return [float(value) for value in pairs["error_consistency"].dropna()]
+def _values(pairs: pd.DataFrame, column: str) -> list[float]:
+    return [float(value) for value in pairs[column].dropna()]
 
 
 def _confusions(found: Alignment) -> Iterator[Picture]:

@@ -65,6 +65,14 @@ MEASURES: dict[str, Measure] = {
         "Error consistency per concept, all pairs together",
         "one κ over all pairs of people, what is expected taken concept by concept",
     ),
+    "error_consistency_per_condition": Measure(
+        "Error consistency, per condition",
+        "with what is expected taken condition by condition: that some are hard for all is no agreement",
+    ),
+    "error_consistency_per_condition_all_pairs": Measure(
+        "Error consistency per condition, all pairs together",
+        "one κ over all pairs of people, what is expected taken condition by condition",
+    ),
     "unit_slope": Measure(
         "Slope on the concept's unit",
         "log odds of naming a picture for one SD more of the unit, among those of a concept in a condition "
@@ -118,8 +126,8 @@ REASONS: dict[str, str] = {
         "give people the same forced choice"
     ),
     "alternatives_differ_between_trials": (
-        "trials offered people different words and the model always chose among the same, so that it had "
-        "another task"
+        "trials differ in the words that they offered, or do not say them, so that there is no one chance "
+        "level"
     ),
     "other_alternatives_than_people": "people and the model chose among different words",
     "chance_levels_differ": "chance is another for people and the model; give them the same forced choice",
@@ -187,6 +195,9 @@ REASONS: dict[str, str] = {
     "at_the_edge_of_what_is_possible": "it lies at the edge of what is possible",
     "no_spread_beyond_chance_in_the_answers": "answers do not differ beyond chance",
     "no_activations": "there are no activations",
+    "interval_below_minus_1": "with so few people its interval runs below −1 and says nothing",
+    "model_always_right": "the model is always right and makes no errors to agree on",
+    "model_always_wrong": "the model is never right, so that its errors tell nothing",
     "too_few_concepts": "there are fewer than 8 concepts, whose order says little",
     "too_few_observers": "there are fewer than 4 people",
     "concept_without_answers": "a concept has no answers",

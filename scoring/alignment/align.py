@@ -44,6 +44,14 @@ ROUNDING = 1e-12
 MOST_EXCHANGES = 200
 
 
+#: what agreement is expected from: each one's accuracy on all pictures, or on those of a concept or condition
+POOLED, PER_CONCEPT, PER_CONDITION = "pooled", "per concept", "per condition"
+_SUFFIXES = {POOLED: "", PER_CONCEPT: "_per_concept", PER_CONDITION: "_per_condition"}
+
+#: an end below which the interval of a reliability says nothing
+_LOWEST = -1.0
+
+
 @dataclass(frozen=True)
 class Layer:
     """A layer's activations (S, U) of the data's stimuli, sorted, and which weights made them."""
@@ -108,6 +116,15 @@ class Alignment:
         """The models, sorted."""
         return sorted(str(name) for name in self.observations.of_kind(MODEL)["observer"].unique())
 
+    @property
+    def consistency(self) -> tuple[str, Estimate]:
+        """What people's error consistency is told by first, and that: per condition if there are several."""
+        expectation = expectations(self.observations)[-1]
+        expectation = POOLED if expectation == PER_CONCEPT else expectation
+        own = self.estimates[f"error_consistency{_SUFFIXES[expectation]}"]
+        together = self.estimates.get(f"error_consistency{_SUFFIXES[expectation]}_all_pairs")
+        return expectation, together if together is not None else own
+
     def estimate(self, name: str, found: Estimate) -> None:
         """Keep an estimate; one without a value is refused."""
         self.estimates[name] = found
@@ -170,31 +187,57 @@ def _reliability(found: Alignment) -> None:
     scores = found.observations.matrix(HUMAN, "score")
     draws, seed = found.settings.resamples, found.settings.seed
     for suffix, within in (("", False), ("_within_cell", True)):
-        found.estimate(f"split_half{suffix}", split_half(scores, within_cell=within, seed=seed))
-    found.estimate("reliability", attenuation(scores))
-    found.estimate("reliability_single_rater", single_rater(scores))
+        found.estimate(f"split_half{suffix}", _told(split_half(scores, within_cell=within, seed=seed)))
+    found.estimate("reliability", _told(attenuation(scores)))
+    found.estimate("reliability_single_rater", _told(single_rater(scores)))
     people = found.observations.of_kind(HUMAN)
     found.estimate("rater_kappa", pairwise_kappa(people, draws=draws, seed=seed))
+
+
+def _told(reliability: Estimate) -> Estimate:
+    if reliability.low < _LOWEST:
+        return replace(reliability, low=math.nan, high=math.nan, reason="interval_below_minus_1")
+    return reliability
 
 
 def _consistency(found: Alignment) -> None:
     """Error consistency of people; where pairs share too few pictures for one each, that of all together."""
     people = found.observations.matrix(HUMAN)
-    draws, seed = found.settings.resamples, found.settings.seed
-    for suffix, per_concept in (("", False), ("_per_concept", True)):
-        alone = human_consistency(people, per_concept=per_concept, draws=draws, seed=seed)
-        found.estimate(f"error_consistency{suffix}", alone)
+    draws: dict[str, Any] = {"draws": found.settings.resamples, "seed": found.settings.seed}
+    for name in expectations(found.observations):
+        suffix, matrix = _SUFFIXES[name], _expecting(people, name)
+        grouped = name != POOLED
+        alone = human_consistency(matrix, per_concept=grouped, **draws)
+        found.estimate(f"error_consistency{suffix}", _of_conditions(found, name, alone))
         if math.isnan(alone.value):
-            pooled = sparse_consistency(people, per_concept=per_concept, draws=draws, seed=seed)
-            found.estimate(f"error_consistency{suffix}_all_pairs", pooled)
-        else:
-            crossed = crossed_consistency(people, per_concept=per_concept, draws=draws, seed=seed)
-            found.estimate(f"error_consistency{suffix}_crossed", crossed)
-            if per_concept:
-                unbiased = human_consistency(people, per_concept=True, unbiased=True, draws=draws, seed=seed)
-                found.estimate("error_consistency_per_concept_unbiased", unbiased)
+            together = sparse_consistency(matrix, per_concept=grouped, **draws)
+            found.estimate(f"error_consistency{suffix}_all_pairs", _of_conditions(found, name, together))
+        elif name != PER_CONDITION:
+            crossed = crossed_consistency(matrix, per_concept=grouped, **draws)
+            found.estimate(f"error_consistency{suffix}_crossed", _of_conditions(found, name, crossed))
+        if name == PER_CONCEPT and not math.isnan(alone.value):
+            unbiased = human_consistency(matrix, per_concept=True, unbiased=True, **draws)
+            found.estimate(f"error_consistency{suffix}_unbiased", _of_conditions(found, name, unbiased))
     found.tables["error_consistency"] = pairs_table(found.observations)
     _models(found, people)
+
+
+def expectations(observations: Observations) -> tuple[str, ...]:
+    """What agreement is expected from: all accuracies; conditions count where there are several."""
+    several = observations.frame["condition"].nunique() > 1
+    return (POOLED, PER_CONCEPT, PER_CONDITION) if several else (POOLED, PER_CONCEPT)
+
+
+def _expecting(matrix: Matrix, expectation: str) -> Matrix:
+    """The matrix whose ``concept`` numbers what accuracies are taken within."""
+    return matrix._replace(concept=matrix.condition) if expectation == PER_CONDITION else matrix
+
+
+def _of_conditions(found: Alignment, expectation: str, estimate: Estimate) -> Estimate:
+    """Where conditions differ, agreement beyond pooled accuracies is no error consistency: it has no null."""
+    if expectation == PER_CONDITION or PER_CONDITION not in expectations(found.observations):
+        return estimate
+    return replace(estimate, null=math.nan)
 
 
 def _models(found: Alignment, people: Matrix) -> None:
@@ -204,10 +247,13 @@ def _models(found: Alignment, people: Matrix) -> None:
     draws, seed = found.settings.resamples, found.settings.seed
     models = found.observations.matrix(MODEL)
     parts = [
-        model_consistency(people, models, per_concept=per_concept, draws=draws, seed=seed).assign(
-            expectation=name
-        )
-        for name, per_concept in (("pooled", False), ("per concept", True))
+        model_consistency(
+            *(_expecting(matrix, name) for matrix in (people, models)),
+            per_concept=name != POOLED,
+            draws=draws,
+            seed=seed,
+        ).assign(expectation=name)
+        for name in expectations(found.observations)
     ]
     found.table("models", pd.concat(parts, ignore_index=True), "consistency", ("model", "expectation"))
     if len(found.models) > 1:
@@ -216,26 +262,26 @@ def _models(found: Alignment, people: Matrix) -> None:
 
 
 def pairs_table(observations: Observations) -> pd.DataFrame:
-    """Error consistency of every pair of observers, pooled and per concept, and the stimuli they share."""
+    """Error consistency of every pair of observers by each expectation, and the stimuli they share."""
     matrix = observations.matrix()
     kinds = observations.frame.drop_duplicates("observer").set_index("observer")["kind"]
     seen = (~np.isnan(matrix.values)).astype(np.float64)
     shared = seen @ seen.T
-    pooled, within = (
-        _without_rounding(error_consistency(matrix.values, concept)) for concept in (None, matrix.concept)
-    )
+    found = [
+        _without_rounding(error_consistency(matrix.values, group))
+        for group in (None, matrix.concept, matrix.condition)
+    ]
     rows = [
         (
             *(str(matrix.observers[at]) for at in (one, other)),
             " and ".join(sorted(str(kinds[matrix.observers[at]]) for at in (one, other))),
             int(shared[one, other]),
-            pooled[one, other],
-            within[one, other],
+            *(values[one, other] for values in found),
         )
         for one, other in combinations(range(len(matrix.observers)), 2)
     ]
-    columns = ["one", "other", "kinds", "shared", "error_consistency", "error_consistency_per_concept"]
-    return pd.DataFrame(rows, columns=columns)
+    named = [f"error_consistency{_SUFFIXES[name]}" for name in (POOLED, PER_CONCEPT, PER_CONDITION)]
+    return pd.DataFrame(rows, columns=["one", "other", "kinds", "shared", *named])
 
 
 def _without_rounding(values: Floats) -> Floats:

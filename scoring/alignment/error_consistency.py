@@ -164,11 +164,13 @@ def model_consistency(
     times = observer_draws(people, draws, seed)
     among = pair_means(consistency[:people, :people], times)
     seen = (~np.isnan(humans.values)).astype(np.float64) @ (~np.isnan(models.values)).T
-    rows = [
-        {"model": name, "shared": float(np.median(shared)) if people else math.nan}
-        | _with_people(consistency[:people, people + at], shared, among, ceiling, times, seed)
-        for at, (name, shared) in enumerate(zip(models.observers.tolist(), seen.T, strict=True))
-    ]
+    rows = []
+    for at, (name, shared) in enumerate(zip(models.observers.tolist(), seen.T, strict=True)):
+        why = _constant(models.values[at])
+        own = np.full(people, np.nan) if why else consistency[:people, people + at]
+        entries = _with_people(own, shared, among, ceiling, times, seed)
+        about = {"model": name, "shared": float(np.median(shared)) if people else math.nan}
+        rows.append(about | entries | ({"reason": why} if why else {}))
     return pd.DataFrame(rows, columns=["model", *_MODEL_COLUMNS, "shared"])
 
 
@@ -246,6 +248,14 @@ def _pooled(correct: Floats, concept: Integers | None, times: Floats) -> Floats:
         above += disagreement - unlike
         room += disagreement
     return np.asarray(np.divide(above, room, out=np.full(len(times), np.nan), where=room > _ROUNDING))
+
+
+def _constant(answers: Floats) -> str:
+    """Why a model's agreement with people says nothing of its errors: it has none, or nothing else."""
+    seen = answers[~np.isnan(answers)]
+    if not seen.size or seen.min() != seen.max():
+        return ""
+    return "model_always_right" if seen[0] else "model_always_wrong"
 
 
 def _with_people(

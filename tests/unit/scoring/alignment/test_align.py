@@ -20,7 +20,7 @@ from scoring.alignment.align import (
     pairs_table,
 )
 from scoring.alignment.error_consistency import error_consistency
-from scoring.alignment.observations import Observations
+from scoring.alignment.observations import COLUMNS, Observations
 from scoring.alignment.of_trials import read_answered
 from scoring.alignment.unit_choices import UNITS, stimuli_of, unit_observations
 from scoring.neuron_map import Pair
@@ -217,3 +217,53 @@ def test_layers_are_averaged_over_the_stimuli_of_a_concept(found: Alignment, lay
     concept = stimuli_of(found.observations)["concept"].to_numpy()
     means = concept_means(found)["units"]
     assert means[3] == pytest.approx(layer.activation[concept == "dog"].mean(axis=0))
+
+
+def independent(observers: int = 8, each: int = 60) -> Observations:
+    """People who are alike in nothing but how hard the two conditions are for them."""
+    rng = np.random.default_rng(5)
+    rows = [
+        (f"p{who}", "human", f"{condition}-{at}", f"s{at}", f"c{at % 3}", condition, right)
+        for condition, chance in (("easy", 0.95), ("hard", 0.2))
+        for who in range(observers)
+        for at, right in enumerate(rng.random(each) < chance)
+    ]
+    names = ["observer", "kind", "stimulus", "source", "concept", "condition", "correct"]
+    frame = pd.DataFrame(rows, columns=names)
+    frame["perturbation"], frame["severity"] = "blur", np.nan
+    frame = frame.assign(
+        chosen=frame["concept"].where(frame["correct"]), score=frame["correct"].astype(float)
+    )
+    return Observations(frame[list(COLUMNS)].astype(COLUMNS), "made up")
+
+
+def test_conditions_that_are_hard_for_all_are_no_consistency_of_errors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    only(monkeypatch, "consistency of errors")
+    found = align(independent(), (), SETTINGS)
+    pooled, within = (found.estimates[f"error_consistency{end}"] for end in ("", "_per_condition"))
+    assert pooled.value > 0.4
+    assert math.isnan(pooled.null)
+    assert within.low < 0 < within.high
+    assert within.null == 0
+    assert found.consistency == ("per condition", within)
+
+
+def test_a_model_without_errors_has_no_consistency_with_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, "consistency of errors")
+    people = independent()
+    first = people.frame[people.frame["observer"].eq("p0")]
+    perfect = first.assign(observer="net", kind="model", correct=True, score=1.0, chosen=first["concept"])
+    both = replace(people, frame=pd.concat([people.frame, perfect.astype(COLUMNS)], ignore_index=True))
+    models = align(both, (), SETTINGS).tables["models"]
+    assert set(models["reason"]) == {"model_always_right"}
+    assert models[["consistency", "gap", "gap_low"]].isna().all(axis=None)
+
+
+def test_a_reliability_whose_interval_says_nothing_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, "reliability")
+    found = align(independent(observers=3, each=6), (), SETTINGS)
+    for name in ("reliability", "split_half_within_cell"):
+        one = found.estimates[name]
+        assert math.isnan(one.low) or one.low >= -1

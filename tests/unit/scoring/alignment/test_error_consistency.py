@@ -195,7 +195,7 @@ def test_a_model_that_shares_too_little_says_so() -> None:
 def test_a_model_and_people_who_make_no_error_share_none() -> None:
     people = study(4, 60)._replace(values=np.ones((4, 60)))
     row = model_consistency(people, study(1, 60)._replace(values=np.ones((1, 60)))).iloc[0]
-    assert row["reason"] == "no_disagreement_expected"
+    assert row["reason"] == "model_always_right"
 
 
 def test_one_person_has_a_model_and_no_ceiling() -> None:
