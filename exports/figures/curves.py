@@ -14,6 +14,8 @@ from exports.figures.style import INK, MUTED, RULE, new_axes, svg
 #: distance between two conditions of a family, and between two families
 STEP, GAP = 1.0, 1.5
 WIDTH, HEIGHT = 252, 156
+#: CSS pixels of a letter of a label, at least, and of a line of them; the share of the width that axes have
+LETTER, LINE, SHARE = 4.6, 11, 0.91
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,14 @@ def curve(
     ``chance`` draws a line at the value that nothing known would give. Conditions of one family are
     joined; between families there is no order, so no line.
     """
-    figure, axes = new_axes(WIDTH, HEIGHT, (0.085, 0.24, 0.91, 0.73))
     places = _places(ticks)
+    names = _names(ticks, places)
+    more = LINE * max(line for *_, line in names)
+    height = HEIGHT + more
+    box = (0.085, (0.24 * HEIGHT + more) / height, SHARE, 0.73 * HEIGHT / height)
+    figure, axes = new_axes(WIDTH, height, box)
     _draw_frame(axes, ticks, places, chance)
+    _draw_names(axes, names)
     for at, point in zip(places, points, strict=True):
         if not math.isnan(point.low):
             axes.plot(
@@ -77,10 +84,26 @@ def _draw_frame(axes: Axes, ticks: Sequence[Tick], places: Sequence[float], chan
             tick.severity, (at, 0), (0, -4), xycoords=("data", "axes fraction"), textcoords="offset points",
             ha="center", va="top", fontsize=7.8, color=MUTED,
         )  # fmt: skip
+
+
+def _names(ticks: Sequence[Tick], places: Sequence[float]) -> list[tuple[str, float, bool, int]]:
+    """Each family's name, its middle, whether severities stand above it, and its line, 0 or 1."""
+    pixels = WIDTH * SHARE / (places[-1] - places[0] + 1.2)
+    ends, found = [-math.inf, -math.inf], []
     for family in dict.fromkeys(tick.family for tick in ticks):
         own = [at for at, tick in zip(places, ticks, strict=True) if tick.family == family]
-        down = -15 if any(tick.severity for tick in ticks if tick.family == family) else -4
+        reach = LETTER * len(family) / 2 / pixels
+        middle = min(sum(own) / len(own), places[-1] + 0.6 - reach)
+        line = 0 if middle - reach > ends[0] else 1
+        ends[line] = middle + reach
+        found.append((family, middle, any(tick.severity for tick in ticks if tick.family == family), line))
+    return found
+
+
+def _draw_names(axes: Axes, names: Sequence[tuple[str, float, bool, int]]) -> None:
+    for family, middle, below, line in names:
+        down = (-15 if below else -4) - LINE * 72 / 96 * line
         axes.annotate(
-            family, (sum(own) / len(own), 0), (0, down), xycoords=("data", "axes fraction"),
+            family, (middle, 0), (0, down), xycoords=("data", "axes fraction"),
             textcoords="offset points", ha="center", va="top", fontsize=7.8, color=INK,
         )  # fmt: skip
