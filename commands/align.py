@@ -31,7 +31,13 @@ REFUSED = "refused"
 @click.command("align")
 @click.argument("data")
 @click.option("--out", required=True, type=PATH, help="Folder to write.")
+@click.option("--trials", type=PATH, help="Trial table in place of the dataset's, such as one judged again.")
 @click.option("--model", "models", multiple=True, help="An observer of DATA that is a model; repeatable.")
+@click.option(
+    "--alternatives",
+    type=click.IntRange(2),
+    help="Words of the choice in model-vs-human data.",
+)
 @click.option("--choices", type=PATH, help="Models' decisions: CSV with observer, stimulus, chosen.")
 @click.option("--neuron-map", type=PATH, help="Units that decide together, each for its concept.")
 @click.option("--store", type=PATH, help="Store of activations: its series are the layers.")
@@ -43,10 +49,14 @@ REFUSED = "refused"
     "--human-score-col", default="soft_correct", show_default=True, help="Column of the human score."
 )
 @click.option(
-    "--harder", type=click.Choice(["larger", "smaller"]), help="Where severities of model-vs-human data lead."
+    "--harder",
+    type=click.Choice(["larger", "smaller"]),
+    help="Which severities are harder in model-vs-human data.",
 )
 @click.option("--resamples", type=click.IntRange(100), default=1000, show_default=True, help="Draws.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random draws."
+)
 @force_option
 @quiet_option
 @json_option
@@ -86,6 +96,11 @@ def _directions(given: Given, harder: str | None) -> dict[str, int]:
     unknown = [str(name) for name in names if name not in PERTURBATIONS]
     if not unknown:
         raise UserError("--harder is for perturbations of others; it is known where those of DATA lead")
+    severity = given.observations.frame.groupby("perturbation")["severity"].nunique()
+    if not any(severity[name] > 1 for name in unknown):
+        raise UserError(
+            "--harder is about severities, of which DATA has none or one for each perturbation; leave it out"
+        )
     return dict.fromkeys(unknown, 1 if harder == "larger" else -1)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from commands.align_tables import SUMMARY, UNKNOWN_KIND, check_table, is_dataset, own_table
 from commands.score_inputs import PUBLISHED_DREAMS, REHEARSAL, Trials, key_of_file, rows_of_study
 from scoring.alignment.align import Layer, Task
 from scoring.alignment.model_vs_human import read_model_vs_human
@@ -32,8 +33,6 @@ from stimuli.manifest import read_manifest
 if TYPE_CHECKING:
     from scoring.activations.store import ActivationStore, Series
 
-#: the files of an exported dataset that may hold its trial table, the first that is there
-TABLES = ("trials.parquet", "trials.csv")
 #: what to know of answers that nobody gave
 SIMULATED = "Every participant who answered was simulated: these are no human data."
 
@@ -74,23 +73,41 @@ def read_given(data: str, options: dict[str, Any]) -> Given:
 def _data(data: str, options: dict[str, Any]) -> Given:
     path = Path(data)
     bare = len(path.parts) == 1 and not path.suffix
-    table = next((path / name for name in TABLES if (path / name).is_file()), None)
-    if table is not None:
-        return _dataset(path, table, options)
+    if is_dataset(path) and (options["trials"] or own_table(path)):
+        return _dataset(path, options)
+    if options["trials"]:
+        raise UserError(
+            f"--trials is a table in place of a dataset's, and {path} is no folder of an exported dataset; "
+            "name the one that the table was made from"
+        )
     if path.is_dir() and (_has_observers(path) or not bare):
-        return _benchmark(path, options["models"])
+        return _benchmark(path, options["models"], options["alternatives"])
+    if options["alternatives"]:
+        raise UserError("--alternatives is for model-vs-human files; a trial table has a column alternatives")
     if options["models"]:
         raise UserError("--model names observers of model-vs-human files; DATA is not a folder of these")
     if path.is_file():
-        return _table(path, options)
+        return _table(path, options, alone=True)
     if not bare:
         raise UserError(f"{path} does not exist; name a folder, a trial table or a study")
+    _refuse_without_database(data)
     return _study(data, options)
+
+
+def _refuse_without_database(name: str) -> None:
+    from commands.database import study_database
+    from experiment_server.settings import load_settings
+
+    try:
+        with study_database(load_settings()):
+            return
+    except UserError as error:
+        raise UserError(f"{name!r} is no file or folder of data here, and {error}") from None
 
 
 def _has_observers(folder: Path) -> bool:
     """Tell a benchmark's folder from one that is only called like a study."""
-    return any("subj" in _first_line(path) for path in sorted(folder.glob("*.csv")))
+    return any("subj" in _first_line(path).lower() for path in sorted(folder.glob("*.csv")))
 
 
 def _first_line(path: Path) -> str:
@@ -98,15 +115,18 @@ def _first_line(path: Path) -> str:
         return stream.readline()
 
 
-def _benchmark(folder: Path, models: Sequence[str]) -> Given:
-    observations = read_model_vs_human(folder, models)
+def _benchmark(folder: Path, models: Sequence[str], alternatives: int | None) -> Given:
+    observations = read_model_vs_human(folder, models, alternatives)
     names = sorted(observations.of_kind(MODEL)["observer"].unique())
     weights = dict.fromkeys(names, "unknown: decisions were given in DATA")
     files = {path.name: sha256_of_file(path) for path in sorted(folder.glob("*.csv"))}
     return Given(observations, observations.origin, observations.concepts, weights=weights, files=files)
 
 
-def _table(path: Path, options: dict[str, Any]) -> Given:
+def _table(path: Path, options: dict[str, Any], *, alone: bool = False) -> Given:
+    """Read a trial table; ``alone`` without its dataset, which would say what kind of data these are."""
+    if path.is_file():
+        _refuse_answers(path)
     trials = read_trials(path, key=key_of_file(options["key_file"]), score_column=options["human_score_col"])
     published = trials.attrs["form"] == "published"
     answered = _answered(
@@ -116,16 +136,31 @@ def _table(path: Path, options: dict[str, Any]) -> Given:
         dreams=PUBLISHED_DREAMS if published else (),
         clean=PublishedSettings.clean_level if published else None,
     )
-    notes = tuple(trials.attrs["notes"])
+    notes = (*trials.attrs["notes"], *((UNKNOWN_KIND,) if alone and not published else ()))
     return _of_answered(answered, path.name, {path.name: sha256_of_file(path)}, notes)
 
 
-def _dataset(folder: Path, table: Path, options: dict[str, Any]) -> Given:
+def _refuse_answers(path: Path) -> None:
+    """Raise UserError for a table that judges answers and does not say what was shown."""
+    if path.suffix != ".csv":
+        return
+    header = {name.strip().strip('"') for name in _first_line(path).lstrip("\ufeff").split(",")}
+    if {"concept", "response"} <= header and not header & {"level", "image_basename", "image_filename"}:
+        raise UserError(
+            f"{path} is a table of answers, which does not say which picture each is about; give a trial "
+            "table (see docs/trial-table.md)"
+        )
+
+
+def _dataset(folder: Path, options: dict[str, Any]) -> Given:
+    table = Path(options["trials"] or own_table(folder) or "")
     given = _table(table, options)
-    summary = _export_summary(folder / "export.json")
+    summary = _export_summary(folder / SUMMARY)
     counts, activations = summary.get("counts", {}), summary.get("activations") or {}
     simulated = (counts.get("simulated_participants", 0), counts.get("participants_with_trials", 0))
     notes = (*([REHEARSAL] if summary.get("rehearsal") else []), *_simulated(*simulated))
+    if options["trials"]:
+        notes = (*notes, *(() if summary else (UNKNOWN_KIND,)), *check_table(folder, table))
     return replace(
         given,
         title=str(summary.get("study", folder.name)),
@@ -230,7 +265,8 @@ def _with_choices(given: Given, path: Path) -> Given:
 
 
 def _another_task(given: Given) -> str:
-    return "people_typed" if given.observations.alternatives is None else "alternatives_differ_between_trials"
+    typed = given.observations.alternatives is None and not given.observations.mixed_alternatives
+    return "people_typed" if typed else "alternatives_differ_between_trials"
 
 
 def _with_rows(given: Given, rows: pd.DataFrame) -> Given:
@@ -244,7 +280,7 @@ def _with_units(given: Given, options: dict[str, Any]) -> Given:
     activation, weights = _units(given, pairs, options)
     rows = unit_observations(given.observations, activation, pairs)
     words, reason = {pair.key for pair in pairs}, ""
-    if set(given.words) != words:
+    if set(given.words) != words or given.observations.alternatives != len(words):
         reason = "other_alternatives_than_people" if given.words else _another_task(given)
     note = (
         f"The model {UNITS!r} decides on each picture for the concept whose unit is most active, each unit "
@@ -272,6 +308,11 @@ def _own_units(given: Given, activation: Floats, pairs: Sequence[Pair]) -> pd.Se
 
 def _refuse_strange_concepts(given: Given, pairs: Sequence[Pair], path: Path) -> None:
     there = given.observations.concepts
+    if len({pair.key for pair in pairs}) < 2:
+        raise UserError(
+            f"{path} names units for {pairs[0].concept} alone; units decide between concepts, so name a unit "
+            "for another one too"
+        )
     for pair in pairs:
         if pair.key not in there:
             raise UserError(
@@ -284,7 +325,8 @@ def _units(given: Given, pairs: Sequence[Pair], options: dict[str, Any]) -> tupl
     """The activations (S, U) of the pairs' units, from the table or from the store."""
     names = [activation_column(pair.channel) for pair in pairs]
     if given.trials is not None and set(names) <= set(given.trials.columns):
-        return _of_columns(given, names), given.table_weights
+        _refuse_layer(options, "the units of --neuron-map are columns of DATA")
+        return _of_pictures(given, names), given.table_weights
     if options["store"] is None:
         lacking = [name for name in names if given.trials is None or name not in given.trials.columns]
         raise UserError(
@@ -304,17 +346,41 @@ def _units(given: Given, pairs: Sequence[Pair], options: dict[str, Any]) -> tupl
     return activation[:, [pair.channel for pair in pairs]], _weights(series)
 
 
-def _of_columns(given: Given, names: Sequence[str]) -> Floats:
-    assert given.trials is not None
-    first = given.trials.drop_duplicates("stimulus").set_index("stimulus").sort_index()
-    values = first[list(names)].to_numpy(dtype=np.float64)
+def _refuse_layer(options: dict[str, Any], why: str) -> None:
+    if options["layer"] is not None:
+        raise UserError(f"--layer names the layer of --store that units are of, but {why}; leave it out")
+
+
+def _of_pictures(given: Given, names: Sequence[str]) -> Floats:
+    """Activations (S, U) in columns of the table, none of them missing."""
+    values = _of_columns(given, names)
     if not np.isfinite(values).all():
         row, column = (int(place[0]) for place in np.nonzero(~np.isfinite(values)))
         raise UserError(
-            f"{given.title} has no number in the column {names[column]} for the picture {first.index[row]}; "
-            "extract its activations, or leave the column out"
+            f"{given.title} has no number in the column {names[column]} for the picture "
+            f"{stimuli_of(given.observations).index[row]}; extract its activations, or leave the column out"
         )
     return values
+
+
+def _of_columns(given: Given, names: Sequence[str]) -> Floats:
+    """Activations (S, U) in columns of the table: of each picture the one number that its rows have, or NaN.
+
+    Raises UserError if rows of one picture have different numbers.
+    """
+    assert given.trials is not None
+    rows = given.trials.groupby("stimulus", sort=True)[list(names)]
+    least, most = (found.to_numpy(dtype=np.float64) for found in (rows.min(), rows.max()))
+    differs = least < most
+    if differs.any():
+        row, column = (int(place[0]) for place in np.nonzero(differs))
+        picture = stimuli_of(given.observations).index[row]
+        raise UserError(
+            f"{given.title} has different numbers in the column {names[column]} for the picture "
+            f"{picture}, {least[row, column]:g} and {most[row, column]:g}; "
+            "extract its activations again, or leave the column out"
+        )
+    return least
 
 
 def _weights(series: Series) -> str:
@@ -322,6 +388,11 @@ def _weights(series: Series) -> str:
 
 
 def _of_series(given: Given, store: ActivationStore, series: Series, manifest: Path | None) -> Floats:
+    return store.read_series(series, _images(given, manifest)).astype(np.float64)
+
+
+def _images(given: Given, manifest: Path | None) -> list[str]:
+    """The SHA-256 of each stimulus's image, by which a store finds its activations."""
     hashes = given.hashes
     if manifest is not None:
         hashes = {row.stimulus: row.image_sha256 for row in read_manifest(manifest)}
@@ -333,24 +404,54 @@ def _of_series(given: Given, store: ActivationStore, series: Series, manifest: P
             f"{where} which image the picture {absent[0]} is, by which a store finds activations; "
             "give the --manifest of the stimuli"
         )
-    return store.read_series(series, [hashes[str(name)] for name in stimuli]).astype(np.float64)
+    return [hashes[str(name)] for name in stimuli]
 
 
 def _with_layers(given: Given, options: dict[str, Any]) -> Given:
-    layers = []
+    if options["neuron_map"] is None:
+        _refuse_layer(options, "there is no --neuron-map")
+    layers, notes = [], list(given.notes)
     if options["store"] is not None:
-        from scoring.activations.store import ActivationStore
-
-        store = ActivationStore(options["store"])
-        layers = [
-            Layer(_name(one), _weights(one), _of_series(given, store, one, options["manifest"]))
-            for one in store.series()
-        ]
+        layers = _layers_of_store(given, options, notes)
     elif given.trials is not None and channels(list(given.trials.columns)):
-        names = [activation_column(channel) for channel in channels(list(given.trials.columns))]
-        layers = [Layer(f"{len(names)} units of the table", given.table_weights, _of_columns(given, names))]
+        layers = _layer_of_table(given, given.trials, notes)
     weights = given.weights | {layer.name: layer.weights for layer in layers}
-    return replace(given, layers=tuple(layers), weights=weights)
+    return replace(given, layers=tuple(layers), weights=weights, notes=tuple(notes))
+
+
+def _layers_of_store(given: Given, options: dict[str, Any], notes: list[str]) -> list[Layer]:
+    """The series of a store that have numbers for all pictures; of others say that they are left out."""
+    from scoring.activations.store import ActivationStore
+
+    store = ActivationStore(options["store"])
+    images, layers = _images(given, options["manifest"]), []
+    for series in store.series():
+        missing = set(store.missing(series, images))
+        lacking = sum(image in missing for image in images)
+        if not lacking:
+            values = store.read_series(series, images).astype(np.float64)
+            lacking = int((~np.isfinite(values)).any(axis=1).sum())
+        if lacking:
+            notes.append(
+                f"The layer {_name(series)} is left out, since it lacks activations of {lacking} of the "
+                f"{len(images)} pictures."
+            )
+        else:
+            layers.append(Layer(_name(series), _weights(series), values))
+    return layers
+
+
+def _layer_of_table(given: Given, trials: pd.DataFrame, notes: list[str]) -> list[Layer]:
+    """The table's activation columns that have a number for each picture, as one layer."""
+    names = [activation_column(channel) for channel in channels(list(trials.columns))]
+    values = _of_columns(given, names)
+    whole = np.isfinite(values).all(axis=0)
+    if not whole.all():
+        lacking = [names[at] for at in np.flatnonzero(~whole)]
+        notes.append(f"Columns that lack activations of some pictures are left out: {listed(lacking)}.")
+    if not whole.any():
+        return []
+    return [Layer(f"{int(whole.sum())} units of the table", given.table_weights, values[:, whole])]
 
 
 def _name(series: Series) -> str:

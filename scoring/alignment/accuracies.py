@@ -50,6 +50,8 @@ def human_accuracy(observations: Observations) -> Estimate:
     found = _interval(people, alone=False)
     low, high = (_moved(end, found.mean, value) for end in (found.low, found.high))
     guess = 1 / observations.alternatives if observations.alternatives else 0.0
+    if observations.mixed_alternatives:
+        guess = math.nan
     method = _method(found.method, alone=False)
     return Estimate(
         value,

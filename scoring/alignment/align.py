@@ -302,6 +302,9 @@ def _psychometric(found: Alignment) -> None:
     if observations.frame["severity"].isna().all():
         found.refuse("psychometric", "", NO_SEVERITY)
         return
+    if observations.mixed_alternatives:
+        found.refuse("psychometric", "", "alternatives_differ_between_trials")
+        return
     same = ~observations.frame["observer"].isin(list(found.tasks))
     options: dict[str, Any] = {"directions": found.directions, "seed": found.settings.seed}
     found.curves = fitted(replace(observations, frame=observations.frame[same]), **options)

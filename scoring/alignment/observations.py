@@ -13,6 +13,8 @@ from scoring.statistics import Floats, Integers
 
 #: the two kinds of observer
 HUMAN, MODEL = "human", "model"
+#: what tables call all people together: no observer may be called so
+PEOPLE = "people"
 
 #: columns of ``Observations.frame`` -> dtype
 COLUMNS: dict[str, str] = {
@@ -59,14 +61,17 @@ class Matrix(NamedTuple):
 class Observations:
     """The rows that count, one for each observer and stimulus (an observer's first answer to it).
 
-    ``alternatives`` is the number of words that a forced choice offered, None where answers were typed (or
-    trials differ): chance is its inverse, or 0. ``notes`` are sentences that a reader must know.
+    ``alternatives`` is the number of words that a forced choice offered: chance is its inverse. It is None
+    where answers were typed, and chance 0; and where ``mixed_alternatives``, since trials offered different
+    numbers of words or some were typed, so that there is no one chance. ``notes`` are sentences that a reader
+    must know.
     """
 
     frame: pd.DataFrame
     origin: str
     alternatives: int | None = None
     notes: tuple[str, ...] = ()
+    mixed_alternatives: bool = False
 
     @property
     def concepts(self) -> tuple[str, ...]:
@@ -92,6 +97,16 @@ class Observations:
             about.index.to_numpy(dtype=str),
             *(_numbers(about[name]) for name in ("source", "concept", "condition")),
         )
+
+
+def in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort rows by observer and stimulus, so that the order of a file's rows makes no difference."""
+    return frame.sort_values(["observer", "stimulus"], kind="stable", ignore_index=True)
+
+
+def of_rows(count: int, one: str, several: str) -> str:
+    """Count in a sentence: ``1 row shows …``, ``2 rows show …``."""
+    return f"{count} {one if count == 1 else several}"
 
 
 def _numbers(names: pd.Series[str]) -> Integers:

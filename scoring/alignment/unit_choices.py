@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scoring.alignment.observations import COLUMNS, MODEL, Observations
+from scoring.alignment.observations import COLUMNS, MODEL, PEOPLE, Observations
 from scoring.counted_rows import listed
 from scoring.neuron_map import Pair, concept_key
 from scoring.statistics import Floats
@@ -47,10 +47,24 @@ def unit_observations(observations: Observations, activation: Floats, pairs: Seq
     """Let a map's units decide on every stimulus of the data; rows as in ``Observations.frame``.
 
     ``activation`` (S, U) of the stimuli in sorted order and of the pairs' units in theirs. Stimuli of
-    concepts that no unit stands for are left out, since no choice among the units could be right.
+    concepts that no unit stands for are left out, since no choice among the units could be right. Raises
+    UserError for a unit that lacks an activation, or that is the same on all clean stimuli and so would
+    never decide.
     """
     about = stimuli_of(observations)
     clean = about["condition"].eq(CLEAN).to_numpy(dtype=bool)
+    for unit, pair in enumerate(pairs):
+        lacking = ~np.isfinite(activation[:, unit])
+        if lacking.any():
+            raise UserError(
+                f"unit {pair.channel}, labelled {pair.concept}, has no activation on the picture "
+                f"{about.index[int(lacking.argmax())]}; extract it again, or leave the unit out"
+            )
+        if clean.sum() > 1 and np.ptp(activation[clean, unit]) == 0:
+            raise UserError(
+                f"unit {pair.channel}, labelled {pair.concept}, has the same activation on all clean "
+                "pictures, so that it can never decide; name another unit in the neuron map"
+            )
     names = [pair.key for pair in pairs]
     chosen = pd.Series(choose_by_units(activation, names, clean), index=about.index, dtype="string")
     return _rows(about, UNITS, chosen)[about["concept"].isin(names).to_numpy(dtype=bool)]
@@ -63,17 +77,22 @@ def stimuli_of(observations: Observations) -> pd.DataFrame:
     return first[columns]
 
 
-def read_choices(path: Path, observations: Observations) -> pd.DataFrame:
+def read_choices(path: Path | str, observations: Observations) -> pd.DataFrame:
     """Read models' decisions, a CSV with the columns observer, stimulus and chosen; rows as in the frame.
 
     A concept is matched without regard to case; an empty ``chosen`` names none and is wrong. Raises UserError
     for a file that cannot be read or lacks a column, a stimulus that is not in the data, a word that is none
-    of the data's concepts, a decision that is there twice, or an observer that is a person of the data.
+    of the data's concepts, a decision that is there twice, or an observer that has no name, one of the data
+    or one that tables use.
     """
+    path = Path(path)
     table = _read(path)
     about = stimuli_of(observations)
     taken = set(observations.frame["observer"])
     _refuse(path, ~table["stimulus"].isin(about.index), table["stimulus"], "is no stimulus of the data")
+    _refuse(path, table["observer"].eq(""), table["observer"], "is no observer's name")
+    reserved = table["observer"].isin([PEOPLE, UNITS])
+    _refuse(path, reserved, table["observer"], "is a name that tables use")
     _refuse(path, table["observer"].isin(taken), table["observer"], "is an observer of the data already")
     known = {concept_key(word): word for word in _known(observations)}
     words = table["chosen"].map(concept_key).map(known).astype("string")

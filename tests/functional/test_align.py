@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,12 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from commands.align_inputs import SIMULATED
+from commands.align_tables import UNKNOWN_KIND
+from commands.score_inputs import REHEARSAL
 from manage import cli
 from scoring.activations.store import ActivationStore, Series
+from scoring.trial_table import read_trials
 from stimuli.errors import UserError
 from tests.functional.finished_study import FinishedStudy, finished_study
 from tests.functional.forced_choice_study import CONCEPTS, Files, trial_table, write
@@ -142,6 +147,7 @@ def test_a_trial_table_with_units_and_decisions(files: Files, tmp_path: Path) ->
     assert sorted(shifts["model"]) == ["labelled units", "net"]
     assert "unit_slope" in found
     assert (out / "layers.csv").exists()
+    assert UNKNOWN_KIND in found["notes"]
     assert found["command"] == (
         "python manage.py align trials.csv --out alignment --neuron-map map.json --choices choices.csv "
         "--resamples 100"
@@ -184,6 +190,7 @@ def test_the_published_form(tmp_path: Path) -> None:
     accuracy = pd.read_csv(tmp_path / "out" / "accuracy.csv")
     assert sorted(accuracy["condition"].dropna().unique()) == ["clean", "level 1", "level 2", "level 3"]
     assert any("show dreams" in note for note in found["notes"])
+    assert UNKNOWN_KIND not in found["notes"]
     assert any("PROLIFIC_PID was replaced" in note for note in found["notes"])
     ids = set(published(1)["PROLIFIC_PID"])
     written = (tmp_path / "out" / "error_consistency.csv").read_text(encoding="utf-8")
@@ -272,6 +279,117 @@ def test_data_that_are_nowhere(tmp_path: Path) -> None:
     )
 
 
+def test_data_that_are_no_study_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INTERPSCORE_DATA_DIR", str(tmp_path / "empty"))
+    monkeypatch.delenv("INTERPSCORE_DATABASE_URL", raising=False)
+    assert error(tmp_path / "out", "nosuch") == (
+        "'nosuch' is no file or folder of data here, and there is no study database at "
+        f"sqlite:///{tmp_path / 'empty' / 'interpscore.sqlite3'}; name the right one with "
+        "INTERPSCORE_DATA_DIR or INTERPSCORE_DATABASE_URL, or make it with: "
+        "python manage.py study create FILE"
+    )
+
+
+def test_answers_are_no_trial_table(tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_text("concept,response,hard_correct,soft_correct\nfire,fire,True,1\n", encoding="utf-8")
+    assert error(tmp_path / "out", path) == (
+        f"{path} is a table of answers, which does not say which picture each is about; give a trial table "
+        "(see docs/trial-table.md)"
+    )
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """A dataset in both forms, of a rehearsal with simulated participants."""
+    folder = tmp_path / "dataset"
+    folder.mkdir()
+    table = trial_table(people=6, sources=4, typed=True)
+    table.to_csv(folder / "trials.csv", index=False)
+    read_trials(folder / "trials.csv").to_parquet(folder / "trials.parquet")
+    counts = {"simulated_participants": 6, "participants_with_trials": 6}
+    summary = {"study": "mine", "rehearsal": True, "counts": counts}
+    (folder / "export.json").write_text(json.dumps(summary), encoding="utf-8")
+    return folder
+
+
+def judged_again(table: Path, out: Path) -> pd.DataFrame:
+    """The table with a judge who knows nothing of the first concept."""
+    frame = pd.read_csv(table)
+    wrong = frame["concept"].eq(CONCEPTS[0])
+    frame = frame.assign(
+        hard_correct=frame["hard_correct"] & ~wrong, soft_correct=frame["soft_correct"].mask(wrong, 0)
+    )
+    frame.to_csv(out, index=False)
+    return frame
+
+
+def test_a_table_judged_again_takes_the_dataset_s_place(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    again = judged_again(dataset / "trials.csv", tmp_path / "again.csv")
+    align(dataset, "--trials", tmp_path / "again.csv", "--out", out, "--quiet")
+    found = summary_of(out)
+    means = again["soft_correct"].groupby(again["participant"]).mean()
+    assert found["human_accuracy"] == pytest.approx(means.mean(), abs=1e-9)
+    assert (found["origin"], list(found["files"])) == ("mine", ["again.csv"])
+    assert found["notes"][:2] == [REHEARSAL, SIMULATED]
+    assert "align dataset --out alignment --trials again.csv" in found["command"]
+
+
+def test_two_judgements_in_one_dataset_are_refused(dataset: Path, tmp_path: Path) -> None:
+    table, other = dataset / "trials.csv", dataset / "trials.parquet"
+    judged_again(table, table)
+    assert error(tmp_path / "out", dataset) == (
+        f"{other} and {table} hold different judgements, so that one of them is old; say which one counts: "
+        f"--trials {other} or --trials {table}"
+    )
+    align(dataset, "--trials", table, "--out", tmp_path / "out", "--quiet")
+    assert list(summary_of(tmp_path / "out")["files"]) == ["trials.csv"]
+
+
+def test_the_order_of_rows_and_how_numbers_are_written_are_no_other_judgement(
+    dataset: Path, tmp_path: Path
+) -> None:
+    table = dataset / "trials.csv"
+    rows = pd.read_csv(table).sort_values("stimulus").astype({"hard_correct": int, "soft_correct": int})
+    rows.to_csv(table, index=False)
+    align(dataset, "--out", tmp_path / "out", "--quiet")
+    assert list(summary_of(tmp_path / "out")["files"]) == ["trials.parquet"]
+
+
+def test_a_table_of_other_trials_is_refused_and_a_part_is_told(dataset: Path, tmp_path: Path) -> None:
+    table, path = pd.read_csv(dataset / "trials.csv"), tmp_path / "again.csv"
+    table.assign(trial_index=table["trial_index"] + 1).to_csv(path, index=False)
+    last = int(table["trial_index"].argmax()) + 1
+    assert error(tmp_path / "out", dataset, "--trials", path) == (
+        f"{path}, row {last} is of no trial of {dataset / 'trials.parquet'}; "
+        "give a table that was made from it"
+    )
+    table.iloc[1:].to_csv(path, index=False)
+    (dataset / "export.json").unlink()
+    align(dataset, "--trials", path, "--out", tmp_path / "out", "--quiet")
+    assert summary_of(tmp_path / "out")["notes"][:2] == [
+        UNKNOWN_KIND,
+        f"again.csv lacks 1 of the {len(table)} rows of trials.parquet.",
+    ]
+
+
+def test_a_table_in_place_of_no_dataset_s(files: Files, tmp_path: Path) -> None:
+    assert error(tmp_path / "out", files.table, "--trials", files.table) == (
+        f"--trials is a table in place of a dataset's, and {files.table} is no folder of an exported "
+        "dataset; name the one that the table was made from"
+    )
+
+
+def test_where_severities_lead_has_no_effect_without_severities(
+    benchmark_folder: Path, tmp_path: Path
+) -> None:
+    assert error(tmp_path / "out", benchmark_folder, "--harder", "larger") == (
+        "--harder is about severities, of which DATA has none or one for each perturbation; leave it out"
+    )
+
+
 def test_models_are_named_in_benchmark_folders_only(files: Files, tmp_path: Path) -> None:
     assert error(tmp_path / "out", files.table, "--model", "net") == (
         "--model names observers of model-vs-human files; DATA is not a folder of these"
@@ -280,7 +398,7 @@ def test_models_are_named_in_benchmark_folders_only(files: Files, tmp_path: Path
 
 def test_a_map_of_a_concept_that_is_not_shown(files: Files, tmp_path: Path) -> None:
     path = tmp_path / "map.json"
-    path.write_text('{"0": "boat"}')
+    path.write_text('{"0": "boat", "1": "dog"}')
     assert error(tmp_path / "out", files.table, "--neuron-map", path) == (
         f"{path} names a unit for boat, which the data do not show; their concepts are {', '.join(CONCEPTS)}"
     )
@@ -288,7 +406,7 @@ def test_a_map_of_a_concept_that_is_not_shown(files: Files, tmp_path: Path) -> N
 
 def test_a_map_of_units_without_activations(files: Files, tmp_path: Path) -> None:
     path = tmp_path / "map.json"
-    path.write_text('{"99": "dog"}')
+    path.write_text('{"99": "dog", "1": "key"}')
     assert error(tmp_path / "out", files.table, "--neuron-map", path) == (
         f"trials.csv has no column activation_99, which {path} needs; give --store"
     )
@@ -305,4 +423,86 @@ def test_a_decision_about_another_picture(files: Files, tmp_path: Path) -> None:
 def test_where_severities_lead_is_asked_for_others_only(files: Files, tmp_path: Path) -> None:
     assert error(tmp_path / "out", files.table, "--harder", "larger") == (
         "--harder is for perturbations of others; it is known where those of DATA lead"
+    )
+
+
+def test_a_map_of_one_concept(files: Files, tmp_path: Path) -> None:
+    path = tmp_path / "map.json"
+    path.write_text('{"3": "dog", "4": "Dog"}')
+    assert error(tmp_path / "out", files.table, "--neuron-map", path) == (
+        f"{path} names units for dog alone; units decide between concepts, so name a unit for another one too"
+    )
+
+
+def test_a_layer_is_named_where_there_is_a_choice(files: Files, tmp_path: Path) -> None:
+    told = "--layer names the layer of --store that units are of, but {}; leave it out"
+    assert error(tmp_path / "out", files.table, "--neuron-map", files.neuron_map, "--layer", "x") == (
+        told.format("the units of --neuron-map are columns of DATA")
+    )
+    assert error(tmp_path / "out", files.table, "--layer", "x") == told.format("there is no --neuron-map")
+
+
+def test_a_picture_has_the_one_activation_that_its_rows_have(files: Files, tmp_path: Path) -> None:
+    whole, path = tmp_path / "whole", tmp_path / "trials.csv"
+    align(files.table, "--out", whole, "--neuron-map", files.neuron_map, "--quiet")
+    table = pd.read_csv(files.table)
+    row = int(table.index[table["stimulus"].duplicated()][0])
+    value, picture = float(table["activation_2"].iloc[row]), str(table["stimulus"].iloc[row])
+    table.loc[row, "activation_2"] = np.nan
+    table.to_csv(path, index=False)
+    align(path, "--out", tmp_path / "out", "--neuron-map", files.neuron_map, "--quiet")
+    for name in ("models.csv", "layers.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (whole / name).read_bytes()
+    table.loc[row, "activation_2"] = value + 100
+    table.to_csv(path, index=False)
+    assert error(tmp_path / "other", path, "--neuron-map", files.neuron_map) == (
+        f"trials.csv has different numbers in the column activation_2 for the picture {picture}, {value:g} "
+        f"and {value + 100:g}; extract its activations again, or leave the column out"
+    )
+
+
+def test_an_activation_that_is_missing_leaves_its_column_out(files: Files, tmp_path: Path) -> None:
+    path, table = tmp_path / "trials.csv", pd.read_csv(files.table)
+    table.loc[table["stimulus"].eq(table["stimulus"].min()), "activation_2"] = np.nan
+    table.to_csv(path, index=False)
+    align(path, "--out", tmp_path / "out", "--quiet")
+    found = summary_of(tmp_path / "out")
+    assert list(found["weights"]) == ["7 units of the table"]
+    assert "Columns that lack activations of some pictures are left out: activation_2." in found["notes"]
+    assert error(tmp_path / "other", path, "--neuron-map", files.neuron_map) == (
+        f"trials.csv has no number in the column activation_2 for the picture {table['stimulus'].min()}; "
+        "extract its activations, or leave the column out"
+    )
+
+
+def test_a_layer_that_lacks_a_picture_is_left_out(
+    study: FinishedStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERPSCORE_DATA_DIR", str(study.settings.data_dir))
+    hashes = [stimulus.image_sha256 for stimulus in study.stimuli]
+    values = np.random.default_rng(0).random((len(hashes), 6)).astype(np.float32)
+    made = ActivationStore(tmp_path / "store")
+    made.create()
+    with made.writing():
+        for name, images in (("whole", hashes), ("part", hashes[1:])):
+            series = replace(SERIES, layer=name)
+            made.reserve(series, images, 6)
+            made.write(series, images, values[: len(images)])
+    align(study.name, "--out", tmp_path / "out", "--store", tmp_path / "store", "--quiet")
+    found = summary_of(tmp_path / "out")
+    assert list(found["weights"]) == ["tiny whole squash"]
+    (note,) = [note for note in found["notes"] if "The layer" in note]
+    assert note == (
+        "The layer tiny part squash is left out, since it lacks activations of 1 of the "
+        f"{found['n_stimuli']} pictures."
+    )
+
+
+def test_more_words_than_are_shown(benchmark_folder: Path, files: Files, tmp_path: Path) -> None:
+    align(benchmark_folder, "--out", tmp_path / "out", "--alternatives", "16", "--quiet")
+    found = summary_of(tmp_path / "out")
+    assert (found["alternatives"], found["human_accuracy_null"]) == (16, 1 / 16)
+    assert "--alternatives 16" in found["command"]
+    assert error(tmp_path / "other", files.table, "--alternatives", "8") == (
+        "--alternatives is for model-vs-human files; a trial table has a column alternatives"
     )

@@ -267,3 +267,16 @@ def test_a_reliability_whose_interval_says_nothing_has_none(monkeypatch: pytest.
     for name in ("reliability", "split_half_within_cell"):
         one = found.estimates[name]
         assert math.isnan(one.low) or one.low >= -1
+
+
+def test_trials_of_different_alternatives_have_no_curve(
+    people: tuple[Observations, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "accuracy", "psychometric curves")
+    observations = replace(people[0], alternatives=None, mixed_alternatives=True)
+    found = align(observations, (), SETTINGS)
+    assert "psychometric" not in found.tables
+    assert ("psychometric", "alternatives_differ_between_trials") in [
+        (one.measure, one.reason) for one in found.refused
+    ]
+    assert math.isnan(found.estimates["human_accuracy"].null)

@@ -83,9 +83,9 @@ def test_adaptive_rows_dreams_and_unjudged_answers_are_left_out(tmp_path: Path, 
     found = read(tmp_path, table, dreams=[3])
     assert len(found.observations.frame) == len(table) - 4
     assert found.observations.notes == (
-        "1 rows are adaptive: who answers better is shown harder pictures, so they are left out.",
+        "1 row is adaptive: who answers better is shown harder pictures, so it is left out.",
         "2 rows show dreams, which are pictures of no concept, and are left out.",
-        "1 rows have an answer that was not judged and are left out.",
+        "1 row has an answer that was not judged and is left out.",
     )
 
 
@@ -93,7 +93,12 @@ def test_practice_and_excluded_rows_do_not_count(tmp_path: Path, table: pd.DataF
     table = table.assign(excluded=False)
     table.loc[0, "excluded"] = True
     table.loc[1, "trial_category"] = "practice"
-    assert len(read(tmp_path, table).observations.frame) == len(table) - 2
+    found = read(tmp_path, table).observations
+    assert len(found.frame) == len(table) - 2
+    assert found.notes == (
+        "1 row is a practice or catch trial and is left out.",
+        "1 row is excluded and is left out.",
+    )
 
 
 def test_the_first_answer_to_a_picture_counts(tmp_path: Path, table: pd.DataFrame) -> None:
@@ -102,7 +107,7 @@ def test_the_first_answer_to_a_picture_counts(tmp_path: Path, table: pd.DataFram
     first = found.observations.frame.set_index(["observer", "stimulus"])
     shown = table.iloc[0]
     assert first["chosen"].to_dict()[shown["participant"], shown["stimulus"]] == shown["response"]
-    assert found.observations.notes == ("1 answers to a picture that was seen before are left out.",)
+    assert found.observations.notes == ("1 answer to a picture that was seen before is left out.",)
 
 
 def test_words_that_differ_between_trials_have_one_chance_but_no_common_choice(
@@ -115,6 +120,7 @@ def test_words_that_differ_between_trials_have_one_chance_but_no_common_choice(
         for shown, chosen in zip(table["concept"], table["response"], strict=True)
     ]
     table["response"] = [json.loads(words)[0] for words in table["alternatives"]]
+    table["soft_correct"] = table["response"].eq(table["concept"]).astype(float)
     found = read(tmp_path, table)
     assert found.words == ()
     assert found.observations.alternatives == 6
@@ -126,8 +132,9 @@ def test_trials_that_offer_more_or_fewer_words_have_no_one_chance(
     table.loc[0, "alternatives"] = json.dumps([table.loc[0, "response"], "boat"])
     found = read(tmp_path, table)
     assert found.observations.alternatives is None
+    assert found.observations.mixed_alternatives
     assert found.observations.notes == (
-        "Trials offered between 2 and 8 words, so that there is no one chance level: no guessing is assumed.",
+        "Trials offered between 2 and 8 words, so that there is no one chance level, and no curve is fitted.",
     )
 
 
@@ -178,3 +185,80 @@ def test_nothing_left(tmp_path: Path, table: pd.DataFrame) -> None:
         "trials.csv has no answer left to align: all its rows are adaptive, show dreams or are not judged; "
         "give a table with judged answers at fixed conditions"
     )
+
+
+def test_rows_without_alternatives_among_a_forced_choice(tmp_path: Path, table: pd.DataFrame) -> None:
+    table.loc[0, "alternatives"] = None
+    found = read(tmp_path, table)
+    assert (found.observations.alternatives, found.words) == (None, ())
+    assert found.observations.mixed_alternatives
+    assert found.observations.notes == (
+        "1 of the 64 rows lacks alternatives, as if answers had been typed, so that there is no one chance "
+        "level, and no curve is fitted.",
+    )
+    assert not read(tmp_path, trial_table(2, 1, typed=True)).observations.mixed_alternatives
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("ground_truth", "key", "the concept key, elsewhere apple"),
+        ("severity", 0.33, "the condition gaussian_noise 0.33, elsewhere gaussian_noise 0.3"),
+    ],
+)
+def test_a_picture_of_two_kinds(
+    tmp_path: Path, table: pd.DataFrame, column: str, value: float | str, message: str
+) -> None:
+    shown = table["stimulus"].eq("apple_1_0.3")
+    again = table[shown].assign(participant="P-99", session="P-99-1", soft_correct=0.0, response="key")
+    again["alternatives"], again[column] = None, value
+    table = pd.concat([table, again], ignore_index=True)
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, table)
+    assert str(caught.value) == (
+        f"trials.csv, row 65: the picture apple_1_0.3 has {message}; correct it, or give different pictures "
+        "different names"
+    )
+
+
+@pytest.mark.parametrize(("answer", "score"), [("apple", 0), ("key", 1)])
+def test_a_score_that_contradicts_the_choice(
+    tmp_path: Path, table: pd.DataFrame, answer: str, score: float
+) -> None:
+    table.loc[0, "response"], table.loc[0, "soft_correct"] = answer, score
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, table)
+    assert str(caught.value) == (
+        f"trials.csv, row 1: the answer {answer!r} to 'apple' has the score {score}; "
+        "correct the score or the column response"
+    )
+
+
+def test_a_synonym_that_was_offered_in_place_of_the_concept_is_right(
+    tmp_path: Path, table: pd.DataFrame
+) -> None:
+    table.loc[0, "alternatives"] = json.dumps(["pomme", *CONCEPTS[1:]])
+    table.loc[0, "response"], table.loc[0, "soft_correct"] = "pomme", 1
+    assert read(tmp_path, table).observations.frame["correct"].iloc[0]
+
+
+def test_one_word_is_no_choice(tmp_path: Path, table: pd.DataFrame) -> None:
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, table.assign(alternatives='["apple"]'))
+    assert str(caught.value) == (
+        "trials.csv, row 1 offers the word apple alone, which is no choice; correct the column alternatives"
+    )
+
+
+def test_the_second_session_comes_before_the_tenth(tmp_path: Path, table: pd.DataFrame) -> None:
+    later = table.assign(session=table["participant"] + "-10", response="nothing", soft_correct=0.0)
+    both = pd.concat([later, table.assign(session=table["participant"] + "-2")], ignore_index=True)
+    both = both.drop(columns="alternatives")
+    first = read(tmp_path, both).observations.frame
+    assert first["score"].sum() == table["soft_correct"].sum()
+
+
+def test_the_order_of_rows_makes_no_difference(tmp_path: Path, table: pd.DataFrame) -> None:
+    one = read(tmp_path, table).observations.frame
+    two = read(tmp_path, table.sample(frac=1, random_state=1)).observations.frame
+    pd.testing.assert_frame_equal(one, two)

@@ -80,6 +80,27 @@ def test_units_decide_on_what_they_have_a_word_for(observations: Observations) -
     assert len(rows) == 8
 
 
+def test_a_unit_that_can_never_decide(observations: Observations) -> None:
+    activation = np.column_stack([np.arange(12.0), np.ones(12)])
+    with pytest.raises(UserError) as caught:
+        unit_observations(observations, activation, [Pair(7, "cat"), Pair(9, "Dog")])
+    assert str(caught.value) == (
+        "unit 9, labelled Dog, has the same activation on all clean pictures, so that it can never decide; "
+        "name another unit in the neuron map"
+    )
+
+
+def test_a_unit_without_an_activation(observations: Observations) -> None:
+    activation = np.column_stack([np.arange(12.0), np.arange(12.0)])
+    activation[1, 1] = np.nan
+    with pytest.raises(UserError) as caught:
+        unit_observations(observations, activation, [Pair(7, "cat"), Pair(9, "Dog")])
+    assert str(caught.value) == (
+        "unit 9, labelled Dog, has no activation on the picture Fox1noise; extract it again, "
+        "or leave the unit out"
+    )
+
+
 def decisions(tmp_path: Path, *rows: str, header: str = "observer,stimulus,chosen") -> Path:
     path = tmp_path / "choices.csv"
     path.write_text("\n".join([header, *rows]) + "\n")
@@ -92,7 +113,7 @@ def test_decisions_are_right_where_they_name_what_was_shown(
     path = decisions(
         tmp_path, "net,cat1clean,Cat", "net,dog1clean,cat", "net,Fox1noise,", "other,Fox1noise,fox"
     )
-    rows = read_choices(path, observations).set_index(["observer", "stimulus"])
+    rows = read_choices(str(path), observations).set_index(["observer", "stimulus"])
     assert rows["correct"].tolist() == [True, False, False, True]
     assert rows.loc[("other", "Fox1noise"), "chosen"] == "Fox"
     assert rows["chosen"].isna().sum() == 1
@@ -103,6 +124,15 @@ def test_decisions_are_right_where_they_name_what_was_shown(
     ("row", "message"),
     [
         ("net,nothing,cat", "'nothing' is no stimulus of the data; correct it or leave the row out"),
+        (",cat1clean,cat", "'' is no observer's name; correct it or leave the row out"),
+        (
+            "people,cat1clean,cat",
+            "'people' is a name that tables use; correct it or leave the row out",
+        ),
+        (
+            "labelled units,cat1clean,cat",
+            "'labelled units' is a name that tables use; correct it or leave the row out",
+        ),
         ("p,cat1clean,cat", "'p' is an observer of the data already; correct it or leave the row out"),
         (
             "net,cat1clean,cow",
