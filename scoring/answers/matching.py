@@ -162,7 +162,8 @@ def _distinctive(words: Phrase, target: Target) -> Iterator[Match]:
         forms = tuple(sorted(base_forms(part)))
         for start, stop in runs(len(words)):
             typed = "".join(words[start:stop])
-            if same_word(typed, part) or _misspelt(typed, forms, target):
+            listed = typed in target.exact
+            if not listed and (same_word(typed, part) or _misspelt(typed, forms, target)):
                 yield Match("distinctive_part", tuple(range(start, stop)))
 
 

@@ -57,7 +57,8 @@ class Target:
         """Words of a name of several words, unknown as a whole, that no other name has (spongebob)."""
         if len(self.name) == 1 or senses(" ".join(self.name)):
             return ()
-        return tuple(word for word in self.name if len(word) > 3 and not is_real_word(word))
+        own = (word for word in self.name if not any(word in other for other in self.others))
+        return tuple(word for word in own if len(word) > 3 and not is_real_word(word))
 
     @cached_property
     def exact(self) -> Mapping[str, str]:

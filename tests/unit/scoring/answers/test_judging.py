@@ -129,6 +129,14 @@ def test_a_form_of_the_name_is_hard_though_the_lexicon_has_it_too() -> None:
     assert judge("cactus", "saguaros", lexicon).rule == "lexicon_accept"
 
 
+def test_a_word_of_two_names_or_of_the_lexicon_names_neither_alone() -> None:
+    concept, other = "spongebob squarepants", "spongebob house"
+    assert judge(concept, "spongebob").soft == 1.0
+    assert judge(concept, "spongebob", others=[other]).soft == 0.5
+    assert judge(concept, "squarepants", others=[other]).soft == 1.0
+    assert judge(concept, "spongebob", Lexicon.of({concept: {"reject": ["spongebob"]}})).soft == 0.0
+
+
 def test_a_very_long_answer_takes_no_long_time() -> None:
     assert judge("fire", "x" * 200_000).rule == "no_match"
 
