@@ -43,6 +43,8 @@ IRREGULAR_PLURALS = {
 }
 
 _COMPOUND_PLURALS = ("men", "feet", "teeth", "geese", "mice", "wolves", "knives", "leaves", "children")
+#: how every form ends that has a singular
+PLURAL_ENDS = ("s", *IRREGULAR_PLURALS)
 _VOWEL = re.compile("[aeiouy]")
 _MUST_DOUBLE = re.compile("[^aeiou]*[^aeiou][aeiou][^aeiouwxy]")
 
@@ -71,10 +73,10 @@ def singulars(word: str) -> tuple[str, ...]:
     """Every form that a word may be the plural of, sorted; some may be no words."""
     if word in IRREGULAR_PLURALS:
         return (IRREGULAR_PLURALS[word],)
-    for plural in _COMPOUND_PLURALS:
-        if word.endswith(plural):
-            return (word.removesuffix(plural) + IRREGULAR_PLURALS[plural],)
-    return tuple(sorted(_regular_singulars(word)))
+    if word.endswith(_COMPOUND_PLURALS):
+        plural = next(one for one in _COMPOUND_PLURALS if word.endswith(one))
+        return (word.removesuffix(plural) + IRREGULAR_PLURALS[plural],)
+    return tuple(sorted(_regular_singulars(word))) if word.endswith("s") else ()
 
 
 def _regular_singulars(word: str) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from scoring.answers.inflection import base_forms, same_word, singulars
+from scoring.answers.inflection import PLURAL_ENDS, base_forms, same_word, singulars
 from scoring.answers.kin import is_real_word
 from scoring.answers.lexicon import Phrase
 from scoring.answers.spelling import is_misspelling
@@ -59,12 +59,7 @@ def _as_listed(run: Phrase, typed: str, target: Target) -> str | None:
     """The name, a phrase of the lexicon or a synonym, as it is or inflected."""
     if typed in target.exact:
         return _rule("exact", target.exact[typed])
-    forms = base_forms(typed)
-    places = (
-        []
-        if target.inflected.keys().isdisjoint(forms)
-        else [target.inflected[form] for form in forms if form in target.inflected]
-    )
+    places = [target.inflected[form] for form in base_forms(typed) if form in target.inflected]
     if len(run) > 1:
         places += (at for at, (_, phrase) in enumerate(target.listed) if _same_words(run, phrase))
     return _rule("inflection", target.listed[min(places)][0]) if places else None
@@ -133,7 +128,9 @@ def _halves(typed: str) -> list[tuple[str, str]]:
 
 @lru_cache(maxsize=4096)
 def _forms_of_halves(typed: str) -> frozenset[str]:
-    return frozenset(form for halves in _halves(typed) for one in halves for form in (one, *singulars(one)))
+    halves = [half for both in _halves(typed) for half in both]
+    plurals = (half for half in halves if half.endswith(PLURAL_ENDS))
+    return frozenset(halves).union(*map(singulars, plurals))
 
 
 def _matches_of_parts(words: Phrase, target: Target) -> Iterator[Match]:
