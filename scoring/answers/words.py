@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -27,6 +28,9 @@ DONT_KNOW = frozenset(
 
 #: apostrophes, and the dotless i of Turkish keyboards
 _SPELT_ALIKE = {**dict.fromkeys(map(ord, "'\u2018\u2019\u02bc\u00b4`"), "'"), ord("\u0131"): "i"}
+
+#: what the categories of Unicode come to among ASCII's lower case letters, digits and signs
+_ASCII_PIECE = re.compile("[a-z0-9']+")
 
 #: longest answer that is remembered, letters
 _LONGEST = 1000
@@ -60,6 +64,8 @@ def _normalise(response: str) -> tuple[str, ...]:
 
 
 def _pieces(folded: str) -> list[str]:
+    if folded.isascii():
+        return _ASCII_PIECE.findall(folded)
     visible = (letter for letter in folded if unicodedata.category(letter) != "Cf")
     return "".join(letter if _belongs_to_a_word(letter) else " " for letter in visible).split()
 

@@ -24,6 +24,11 @@ def test_normalising_again_changes_nothing(text: str) -> None:
     assert normalise(" ".join(words)) == words
 
 
+@given(st.text(st.characters(max_codepoint=127)))
+def test_plain_text_is_split_as_any_other_is(text: str) -> None:
+    assert normalise(text) == normalise(f"{text}\u200b")
+
+
 @given(concepts, st.text(max_size=60))
 def test_a_judgement_is_consistent_with_itself(concept: str, response: str) -> None:
     found = judge(concept, response, LEXICON, others=CONCEPTS)
