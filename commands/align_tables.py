@@ -7,10 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from commands.stimuli_norm import TABLES
 from stimuli.errors import UserError
 
-#: the files of an exported dataset that may hold its trial table, the first that is there
-TABLES = ("trials.parquet", "trials.csv")
 #: what an exported dataset says of itself
 SUMMARY = "export.json"
 #: columns that tell a trial from others

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
+from scoring.answers.sheets import FORMULA_SIGNS
+
 #: how a cell begins that a spreadsheet would run (full-width signs too), after any number of apostrophes
-_SIGNS = r"'*[=+\-@\t\r\n＝＋－＠]"
+_SIGNS = rf"'*[{re.escape(FORMULA_SIGNS)}]"
 
 
 def escape_formulas(text: pd.Series) -> pd.Series:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scoring.cells import Cells
-from scoring.statistics import CONFIDENCE, Floats, Integers, central_interval, members
+from scoring.statistics import CONFIDENCE, Floats, Integers, central_interval, members, numbered
 
 #: draws looked at together, so that memory stays small
 DRAWS_AT_ONCE = 50
@@ -53,7 +53,7 @@ def _images(cells: Cells) -> _Images:
     rated = ~np.isnan(cells.variance) & ~np.isnan(cells.recognition)
     condition, source = np.nonzero(rated)
     number = condition * len(cells.concepts) + cells.concept[source]
-    cell = np.unique(number, return_inverse=True)[1].reshape(-1).astype(np.intp)
+    cell = numbered(number)
     noise = cells.variance[rated] / cells.responses[rated]
     return _Images(source.astype(np.intp), cell, cells.recognition[rated], noise)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 from scipy.stats import false_discovery_control
 
@@ -158,6 +158,11 @@ def group_midranks(ranks: Floats, times: Floats, group: Integers, groups: int) -
     size = members(group, groups) @ times
     middle = np.cumsum(size, axis=0) - size / 2
     return among_all - middle[group]
+
+
+def numbered(labels: ArrayLike) -> Integers:
+    """Number things (n,) by their labels, into the sorted distinct ones."""
+    return np.unique(labels, return_inverse=True)[1].reshape(-1).astype(np.intp)
 
 
 def mean_by(group: Integers, values: Floats) -> Floats:

@@ -13,10 +13,9 @@ import pandas as pd
 from exports.alignment import figures
 from exports.alignment.figures import Mark, Row
 from exports.alignment.wording import decimal, natural, plain
-from scoring.alignment.accuracies import PEOPLE
 from scoring.alignment.align import PER_CONDITION, Alignment
 from scoring.alignment.confusions import ALL
-from scoring.alignment.observations import HUMAN, MODEL
+from scoring.alignment.observations import HUMAN, MODEL, PEOPLE
 from scoring.alignment.psychometric import Fitted
 
 #: models whose confusions are drawn
@@ -24,7 +23,6 @@ MOST_MODELS = 2
 #: points of a curve
 POINTS = 120
 #: severity axes that span more than this ratio are logarithmic
-WIDE_RATIO = 5
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,10 @@ from exports.alignment.wording import (
     thin_thousands,
 )
 from exports.report.wording import counted, number
-from scoring.alignment.accuracies import PEOPLE
 from scoring.alignment.align import Alignment
 from scoring.alignment.confusions import ALL
 from scoring.alignment.estimate import Estimate
-from scoring.alignment.observations import HUMAN
+from scoring.alignment.observations import HUMAN, PEOPLE
 
 #: models that a table has a column for, confusions that are listed, and files that are named
 MOST_MODELS, MOST_CONFUSIONS, MOST_FILES = 4, 10, 12

@@ -11,10 +11,8 @@ from scipy import special
 
 from scoring.accuracy import MeanInterval, two_way_mean_interval
 from scoring.alignment.estimate import Estimate, missing
-from scoring.alignment.observations import HUMAN, Observations
+from scoring.alignment.observations import HUMAN, PEOPLE, Observations
 
-#: who all people together are in a table
-PEOPLE = "people"
 COLUMNS: tuple[str, ...] = (
     *("by", "observer", "kind", "concept", "condition", "mean", "low", "high", "n", "n_observers"),
     *("n_sources", "resampled", "method", "reason"),

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from scoring.accuracy import ONE_PARTICIPANT, ONE_SOURCE, MeanInterval, two_way_mean_interval
-from scoring.alignment.observations import HUMAN
+from scoring.alignment.observations import HUMAN, PEOPLE
 from scoring.statistics import Floats, Integers
 from stimuli.errors import UserError
 
 #: the condition of a row over all conditions, the group of all people, and the choice of no concept
-ALL, PEOPLE, NONE = "all", "people", ""
+ALL, NONE = "all", ""
 
 #: columns of ``confusion_table`` -> dtype
 COLUMNS: dict[str, str] = {

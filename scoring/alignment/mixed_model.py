@@ -463,12 +463,13 @@ def _separated_rows(separated: pd.DataFrame) -> pd.DataFrame:
     return kept.assign(term="cell", n=separated["size"], reason=reason)
 
 
-def population_accuracy(log_odds: Floats, variance: float) -> Floats:
-    """The mean chance of being right over normal effects of this variance, at log odds (m,) of their mean.
+def population_accuracy(log_odds: Floats, variance: Floats | float) -> Floats:
+    """The mean chance of being right over normal effects; log odds (m,) of their mean, variance (m,) or one.
 
     Gauss-Hermite quadrature of 40 nodes.
     """
-    points = expit(log_odds[:, None] + math.sqrt(variance) * _NODES)
+    spread = np.sqrt(np.asarray(variance))[..., None]
+    points = expit(log_odds[:, None] + spread * _NODES)
     return np.asarray(points @ _WEIGHTS / _WEIGHTS.sum())
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scoring.statistics import Floats, Integers
+from scoring.statistics import Floats, Integers, numbered
 
 #: the two kinds of observer
 HUMAN, MODEL = "human", "model"
@@ -110,4 +110,4 @@ def of_rows(count: int, one: str, several: str) -> str:
 
 
 def _numbers(names: pd.Series[str]) -> Integers:
-    return np.unique(names.to_numpy(dtype=str), return_inverse=True)[1].reshape(-1).astype(np.intp)
+    return numbered(names.to_numpy(dtype=str))

