@@ -14,7 +14,7 @@ from scoring.answers.target import Target
 from scoring.answers.translations import Translations
 
 #: rules by which a translated word names the concept
-_FULLY = frozenset({*NAMING, "lexicon_accept", "synonym", "subordinate"})
+_FULLY = frozenset({*NAMING, "lexicon_accept", "synonym", "subordinate", "paraphrase"})
 _PARTLY = frozenset({"lexicon_partial", "part_of_name", "superordinate", "part", "related"})
 
 

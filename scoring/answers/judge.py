@@ -31,6 +31,7 @@ RULES = {
     "distinctive_part": 1.0,
     "synonym": 1.0,
     "subordinate": 1.0,
+    "paraphrase": 1.0,
     "translation": 1.0,
     "lexicon_partial": 0.5,
     "part_of_name": 0.5,

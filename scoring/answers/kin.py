@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 
 from scoring.answers.inflection import base_forms, singulars
+from scoring.answers.senses import (
+    FIRST_SENSES,
+    VISIBLE,
+    WORDS_OF_A_SHORT_DEFINITION,
+    forms_mentioned,
+    genus,
+    mentioned,
+    principal_senses,
+    senses_of_last,
+)
 from scoring.answers.wordnet import (
     BROADER,
+    DERIVED,
     NARROWER,
     PART,
     Offset,
     closure,
+    defined_as,
+    gloss,
     is_word,
     senses,
     synset,
@@ -28,14 +40,8 @@ SYNONYM, SUBORDINATE, SUPERORDINATE, PART_OF_IT, RELATED = (
     "related",
 )
 
-#: senses of a name that are looked at: the first, and of the next ones those of a thing that can be seen and
-#: that the name comes first to mind for
-_FIRST_SENSES = 3
-#: WordNet's fields of such things: animal, artifact, body, food, object, phenomenon, plant, process, shape,
-#: substance
-_VISIBLE = frozenset({5, 6, 8, 13, 17, 19, 20, 22, 25, 27})
-#: a word stands for a synonym, a broader or a partial thing in one of its first senses only; for a narrower
-#: one in its very first ("red" is a river too)
+#: a word stands for a broader or a partial thing in one of its first senses only, for a synonym in one more;
+#: for a narrower one in its very first ("red" is a river too)
 _USUAL_SENSES = 2
 #: words that people type at pictures, near in spelling to others, and that WordNet lacks
 _LACKING = frozenset({"sailboard", "sandcastle", "pajamas", "pincers"})
@@ -56,16 +62,17 @@ def kin(name: tuple[str, ...]) -> dict[str, str]:
     ``name`` is the concept's normalised words. Synonyms share a sense with it; subordinates are its kinds;
     superordinates lie at most three steps up, or are the last word of a name of several words that does
     ("vessel" of "sailing vessel"), unless they are as general as "animal"; parts are those that WordNet
-    lists of it or of these; related are two words whose definitions name each other (mushroom and
-    toadstool). Where WordNet lacks a name of several words, the kin of its last word is related. The name
-    itself is not among them.
+    lists of it or of these. Related are two words whose definitions name each other (mushroom and
+    toadstool), nouns and verbs of one root, and other kinds of the things above that the first part of the
+    name defines (a yacht has a sail). Where WordNet lacks a name of several words, the kin of its last word,
+    in the sense that goes with the others, is related. The name itself is not among them.
     """
-    of_whole = _senses_of(" ".join(name)) or _senses_of("".join(name))
-    of_last = _senses_of(name[-1])
+    of_whole = principal_senses(" ".join(name)) or principal_senses("".join(name))
+    of_last = senses_of_last(name)
     if of_whole:
-        found = _strongest(_kin_of(of_whole, name))
+        found = strongest(kin_of(of_whole, name))
     elif of_last:
-        found = dict.fromkeys(_strongest(_kin_of(of_last, name[-1:], upward=False)), RELATED)
+        found = dict.fromkeys(strongest(kin_of(of_last, name[-1:])), RELATED)
     else:
         found = {}
     return {word: rule for word, rule in found.items() if word != "".join(name)}
@@ -78,10 +85,12 @@ def modifiers(name: str) -> frozenset[str]:
     The rest has to be a noun, and the definition of the name has to mention the part: else a "mush" would
     be a part of a mushroom.
     """
-    glosses = " ".join(synset(at).gloss for at in _senses_of(name))
-    mentioned = {form for word in normalise(glosses) for form in base_forms(word)}
-    rests = ((part, name.removeprefix(part)) for part in mentioned if len(part) >= _SHORTEST)
-    return frozenset(part for part, rest in rests if _SHORTEST <= len(rest) < len(name) and _senses_of(rest))
+    glosses = " ".join(gloss(at) for at in principal_senses(name))
+    parts = {form for word in normalise(glosses) for form in base_forms(word)}
+    rests = ((part, name.removeprefix(part)) for part in parts if len(part) >= _SHORTEST)
+    return frozenset(
+        part for part, rest in rests if _SHORTEST <= len(rest) < len(name) and principal_senses(rest)
+    )
 
 
 def is_real_word(word: str) -> bool:
@@ -89,17 +98,8 @@ def is_real_word(word: str) -> bool:
     return word in _LACKING or any(is_word(form) for form in base_forms(word))
 
 
-def _senses_of(name: str) -> tuple[Offset, ...]:
-    """The principal senses of a name or of its singular."""
-    for form in (name, *singulars(name)):
-        found = senses(form)
-        if found:
-            later = ((at, synset(at)) for at in found[1:_FIRST_SENSES])
-            return (found[0], *(at for at, one in later if one.field in _VISIBLE and one.words[0] == form))
-    return ()
-
-
-def _strongest(pairs: Iterator[tuple[str, str]]) -> dict[str, str]:
+def strongest(pairs: Iterator[tuple[str, str]]) -> dict[str, str]:
+    """Pairs of a word and a rule as a table: each word, joined without blanks, with its strongest rule."""
     order = (SYNONYM, SUBORDINATE, SUPERORDINATE, PART_OF_IT, RELATED)
     found: dict[str, str] = {}
     for word, rule in sorted(pairs, key=lambda pair: order.index(pair[1])):
@@ -107,20 +107,57 @@ def _strongest(pairs: Iterator[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
-def _kin_of(
-    offsets: tuple[Offset, ...], name: tuple[str, ...], *, upward: bool = True
-) -> Iterator[tuple[str, str]]:
+def kin_of(offsets: tuple[Offset, ...], name: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Yield (word, rule) for everything related to these senses; a word may come several times."""
     for at in offsets:
-        yield from ((word, SYNONYM) for word in synset(at).words if word in name or at in _usual(word))
+        yield from (
+            (word, SYNONYM) for word in synset(at).words if word in name or at in senses(word)[:FIRST_SENSES]
+        )
     yield from _kinds(offsets)
     yield from _compounds(name)
+    yield from _defined_as(name)
     above = _superordinates(offsets[0])
-    if upward:
-        yield from _broader(offsets[0], above)
+    yield from _broader(offsets[0], above)
     for part in {to: None for at in (*offsets, *above) for to in synset(at).to(PART)}:
         yield from ((word, PART_OF_IT) for word in _usual_words(part))
     yield from _named_in_turn(offsets, name)
+    yield from of_one_root(offsets)
+    yield from _alike(offsets[0], above, name)
+
+
+def of_one_root(
+    offsets: tuple[Offset, ...], parts: tuple[str, ...] = ("noun", "verb")
+) -> Iterator[tuple[str, str]]:
+    """Nouns and verbs that share a root with a sense (guitar with guitarist, marry with wedding)."""
+    for at in offsets:
+        for part in parts:
+            for to in synset(at).to(DERIVED, part):
+                words = synset(to, part).words
+                yield from ((word, RELATED) for word in words if to in senses(word, part)[:_USUAL_SENSES])
+
+
+def _alike(first: Offset, above: tuple[Offset, ...], name: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Other kinds of the things above: called so (teacup), or defined by the name's first part (yacht)."""
+    parts = set(name[:-1]) or modifiers(name[0])
+    direct = [word for at in above if at in synset(first).to(BROADER) for word in synset(at).words]
+    heads = tuple(word for word in direct if " " not in word)
+    longest = max(map(len, heads), default=0) + _SHORTEST
+    for at in closure(above, NARROWER, len(above) * _KINDS_OF_A_GENERAL_TERM):
+        defined = parts and parts <= forms_mentioned(at)
+        for word in synset(at).words:
+            called_so = word.endswith(heads) or (word.startswith(heads) and len(word) <= longest)
+            if called_so and " " not in word and word not in heads and at in _usual(word):
+                yield word, SUPERORDINATE
+            elif defined and at in senses(word)[:1]:
+                yield word, RELATED
+
+
+def _defined_as(name: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Nouns whose definition is the name and a little more (kitten, of cat: young domestic cat)."""
+    for form in (name[-1], *singulars(name[-1])) if len(name) == 1 else ():
+        for at in defined_as(form, WORDS_OF_A_SHORT_DEFINITION):
+            if genus(at) == form:
+                yield from ((word, SUBORDINATE) for word in synset(at).words if senses(word)[:1] == (at,))
 
 
 def _kinds(offsets: tuple[Offset, ...]) -> Iterator[tuple[str, str]]:
@@ -133,11 +170,11 @@ def _kinds(offsets: tuple[Offset, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _compounds(name: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Kinds of any sense of the name that end in it, as raindrop does in drop."""
+    """Kinds of any sense of the name that begin or end with it, as droplet and raindrop do with drop."""
     whole = " ".join(name)
     for at in senses(whole):
-        for to in synset(at).to(NARROWER):
-            yield from ((word, SUBORDINATE) for word in synset(to).words if word.endswith(whole))
+        words = (word for to in synset(at).to(NARROWER) for word in synset(to).words)
+        yield from ((word, SUBORDINATE) for word in words if word.startswith(whole) or word.endswith(whole))
 
 
 def _superordinates(offset: Offset) -> tuple[Offset, ...]:
@@ -155,6 +192,9 @@ def _broader(offset: Offset, above: tuple[Offset, ...]) -> Iterator[tuple[str, s
             (head, SUPERORDINATE) for head in heads if direct or not every.keys().isdisjoint(_usual(head))
         )
     yield from ((head, SUPERORDINATE) for head in _heads(synset(offset).words))
+    short = genus(offset)
+    if short and not any(map(_is_general, _usual(short))):
+        yield short, SUPERORDINATE
 
 
 def _heads(words: tuple[str, ...]) -> Iterator[str]:
@@ -184,13 +224,9 @@ def _usual_words(at: Offset) -> Iterator[str]:
 
 def _named_in_turn(offsets: tuple[Offset, ...], name: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Words of the definitions whose own first definition names the concept, of things that can be seen."""
-    whole, visible = set(name), [at for at in offsets if synset(at).field in _VISIBLE]
-    mentioned = {word for at in visible for word in _mentioned(at)}
-    for form in sorted({one for word in mentioned for one in {word, *singulars(word)}} - whole):
+    whole, visible = set(name), [at for at in offsets if synset(at).field in VISIBLE]
+    nouns = {word for at in visible for word in mentioned(at)}
+    for form in sorted({one for word in nouns for one in {word, *singulars(word)}} - whole):
         usual = senses(form)[:1]
-        if usual and whole <= _mentioned(usual[0]):
+        if usual and whole <= mentioned(usual[0]):
             yield form, RELATED
-
-
-def _mentioned(at: Offset) -> set[str]:
-    return set(re.findall("[a-z]+", synset(at).gloss))

@@ -10,6 +10,7 @@ from scoring.answers.inflection import PLURAL_ENDS, base_forms, same_word, singu
 from scoring.answers.kin import is_real_word
 from scoring.answers.lexicon import Phrase
 from scoring.answers.spelling import is_misspelling
+from scoring.answers.stand_ins import is_defined_by
 from scoring.answers.target import Target
 from scoring.answers.wordnet import senses
 
@@ -18,6 +19,8 @@ NAMING = ("exact", "inflection", "spelling")
 
 #: letters of the shorter of two words that were run together, and of both
 _SHORTEST_PART, _LONGEST_RUN = 3, 40
+#: letters of a name that was cut short, and its share of the whole
+_SHORTEST_PIECE, _PIECE_OF_WHOLE = 5, 0.6
 
 
 class Match(NamedTuple):
@@ -51,8 +54,36 @@ def rule_of_run(run: Phrase, target: Target) -> str | None:
     typed = "".join(run)
     found = _as_listed(run, typed, target) or _as_kin(typed, target) or _as_slip(run, typed, target)
     if found is None and len(run) == 1:
-        found = _as_modifier(typed, target) or _as_two_words(typed, target)
+        found = (
+            _as_modifier(typed, target)
+            or _as_two_words(typed, target)
+            or _as_piece(typed, target)
+            or _as_defined(typed, target)
+        )
     return found
+
+
+def _as_piece(typed: str, target: Target) -> str | None:
+    """No word, but most of the name from its beginning or to its end (shroom), or the other way round."""
+    if len(target.name) > 1 or len(typed) < _SHORTEST_PIECE:
+        return None
+    ways = (typed, typed[:-1]) if typed.endswith("s") else (typed,)
+    if not any(_is_piece(one, target.name[0]) for one in ways):
+        return None
+    return None if typed in target.protected or is_real_word(typed) else "spelling"
+
+
+def _is_piece(typed: str, name: str) -> bool:
+    short, long = (typed, name) if len(typed) < len(name) else (name, typed)
+    most = len(short) >= max(_SHORTEST_PIECE, _PIECE_OF_WHOLE * len(long))
+    return most and (long.startswith(short) or long.endswith(short))
+
+
+def _as_defined(typed: str, target: Target) -> str | None:
+    """A noun whose definition mentions all of a name of several words."""
+    if len(target.name) == 1 or typed in target.protected:
+        return None
+    return "related" if is_defined_by(typed, target.name) else None
 
 
 def _as_listed(run: Phrase, typed: str, target: Target) -> str | None:
@@ -79,7 +110,7 @@ def _as_kin(typed: str, target: Target) -> str | None:
     kin = target.kin
     if typed in kin:
         return kin[typed]
-    return next((kin[form] for form in singulars(typed) if form in kin), None)
+    return next((kin[form] for form in sorted(base_forms(typed)) if form in kin), None)
 
 
 def _as_slip(run: Phrase, typed: str, target: Target) -> str | None:
@@ -143,6 +174,20 @@ def _matches_of_parts(words: Phrase, target: Target) -> Iterator[Match]:
         yield Match(max((how for how, _ in filter(None, found)), key=NAMING.index), positions)
     else:
         yield from _partly(words, positions, target)
+        missing = [at for at, one in enumerate(found) if one is None]
+        yield from _paraphrase(missing, positions, words, target)
+
+
+def _paraphrase(
+    missing: list[int], positions: tuple[int, ...], words: Phrase, target: Target
+) -> Iterator[Match]:
+    """The one word that is missing of a name, by another that means it (crying infant, of crying baby)."""
+    if len(missing) == 1 and len(positions) == len(target.name) - 1:
+        stands_for = target.stand_ins[missing[0]]
+        for at, word in enumerate(words):
+            known = at in positions or not target.protected.isdisjoint(base_forms(word))
+            if not known and not stands_for.isdisjoint(base_forms(word)):
+                yield Match("paraphrase", tuple(sorted((*positions, at))))
 
 
 def _matches_of_halves(words: Phrase, target: Target) -> Iterator[Match]:

@@ -10,6 +10,7 @@ from itertools import chain
 from scoring.answers.inflection import base_forms, same_word
 from scoring.answers.kin import SYNONYM, is_real_word, kin, modifiers
 from scoring.answers.lexicon import Entry, Phrase
+from scoring.answers.stand_ins import stand_ins
 from scoring.answers.wordnet import senses
 from scoring.answers.words import normalise
 from stimuli.errors import UserError
@@ -59,6 +60,14 @@ class Target:
             return ()
         own = (word for word in self.name if not any(word in other for other in self.others))
         return tuple(word for word in own if len(word) > 3 and not is_real_word(word))
+
+    @cached_property
+    def stand_ins(self) -> tuple[frozenset[str], ...]:
+        """For each word of the name, the words that mean it there, but not what names another concept."""
+        return tuple(
+            frozenset(_apart_from(self.others, dict.fromkeys(stand_ins(self.name, at), "")))
+            for at in range(len(self.name))
+        )
 
     @cached_property
     def exact(self) -> Mapping[str, str]:

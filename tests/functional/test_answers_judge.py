@@ -181,7 +181,7 @@ def test_a_missing_input(tmp_path: Path) -> None:
 
 
 def test_other_languages_and_meaning_are_reported_apart(tmp_path: Path) -> None:
-    source = write(tmp_path / "in.csv", "concept,response\nfire,fiamme\nsailboat,yacht\nfire,flames\n")
+    source = write(tmp_path / "in.csv", "concept,response\nfire,fiamme\nsailboat,sea\nfire,flames\n")
     options = ("--language", "it", "--encoder", "wordllama", "--nearness", "0.3")
     done = run(source, tmp_path / "out.csv", *options, "--json")
     assert done.returncode == 0, done.stderr

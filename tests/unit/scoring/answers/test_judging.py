@@ -44,7 +44,7 @@ OTHERS = ("fire", "hand", "plane")
         ("sailboat", "car", False, 0.0, "no_match"),
         ("sailboat", "sailingboat", False, 1.0, "synonym"),
         ("sailboat", "seasailboat", True, 1.0, "spelling"),
-        ("sailboat", "sailing", False, 0.5, "part_of_name"),
+        ("sailboat", "sailing", False, 0.5, "part"),
         ("sailboat", "masts", False, 0.5, "part"),
         ("sailboat", "", False, 0.0, "no_answer"),
         ("sailboat", "  ?", False, 0.0, "no_answer"),
@@ -82,6 +82,18 @@ OTHERS = ("fire", "hand", "plane")
         ("raised hand", "raised arm", False, 0.5, "part_of_name"),
         ("raised hand", "hands", False, 0.0, "lexicon_reject"),
         ("raised hand", "Raised-Hand", True, 1.0, "exact"),
+        ("mushroom", "shrooms", True, 1.0, "spelling"),
+        ("mushroom", "room", False, 0.0, "no_match"),
+        ("strawberry", "berry", False, 0.5, "superordinate"),
+        ("crying baby", "sobbing infant", False, 0.5, "related"),
+        ("crying baby", "crying toddler", False, 0.5, "part_of_name"),
+        ("crying baby", "newborn, crying", False, 1.0, "paraphrase"),
+        ("crying baby", "baby screaming", False, 1.0, "paraphrase"),
+        ("tennis player", "tennis, athlete", False, 1.0, "paraphrase"),
+        ("tennis player", "playing tennis", False, 1.0, "paraphrase"),
+        ("fire truck", "fire, person", False, 0.5, "part_of_name"),
+        ("spider web", "cobwebs", False, 0.5, "related"),
+        ("wedding", "getting married", False, 0.5, "related"),
         ("raised hand", "palms", False, 0.5, "lexicon_partial"),
     ],
 )
@@ -102,6 +114,13 @@ def test_words_after_the_third_do_not_count() -> None:
 def test_a_part_of_the_name_is_partial_unless_it_is_another_concept() -> None:
     assert judge("raised hand", "hands").soft == 0.5
     assert judge("raised hand", "hand", others=OTHERS).soft == 0.0
+
+
+def test_a_paraphrase_takes_no_word_that_the_lexicon_or_another_concept_has() -> None:
+    assert judge("raised hand", "raised fist").rule == "paraphrase"
+    assert judge("raised hand", "raised fist", others=["fist"]).soft == 0.5
+    for lexicon in ({"reject": ["fist"]}, {"partial": ["raised fist"]}):
+        assert judge("raised hand", "raised fist", Lexicon.of({"raised hand": lexicon})).soft == 0.5
 
 
 def test_another_concept_is_never_a_misspelling() -> None:

@@ -22,6 +22,16 @@ from scoring.answers.kin import is_real_word, kin, modifiers
         (("sailboat",), "mast", "part"),
         (("raised", "hand"), "palm", "related"),
         (("mushroom",), "toadstool", "related"),
+        (("drop",), "droplet", "subordinate"),
+        (("cat",), "kitten", "subordinate"),
+        (("kittens",), "cat", "superordinate"),
+        (("wedding",), "marriage", "synonym"),
+        (("wedding",), "marry", "related"),
+        (("guitarist",), "guitar", "related"),
+        (("sailboat",), "yacht", "related"),
+        (("coffee", "cup"), "teacup", "superordinate"),
+        (("greek", "letter"), "alphabeticcharacter", "related"),
+        (("lighthouse",), "beacon", "synonym"),
     ],
 )
 def test_kin(name: tuple[str, ...], word: str, rule: str) -> None:
@@ -45,6 +55,9 @@ def test_kin(name: tuple[str, ...], word: str, rule: str) -> None:
         (("river",), "red"),
         (("bicycle",), "cycle"),
         (("man",), "woman"),
+        (("sailboat",), "canoe"),
+        (("elephant", "trunk"), "luggage"),
+        (("raindrop",), "waterfall"),
     ],
 )
 def test_no_kin(name: tuple[str, ...], word: str) -> None:

@@ -5,7 +5,19 @@ from pathlib import Path
 import pytest
 
 from scoring.answers import wordnet
-from scoring.answers.wordnet import BROADER, FOLDER, NARROWER, PART, closure, is_word, senses, synset
+from scoring.answers.wordnet import (
+    BROADER,
+    DERIVED,
+    FOLDER,
+    NARROWER,
+    PART,
+    closure,
+    defined_as,
+    gloss,
+    is_word,
+    senses,
+    synset,
+)
 from stimuli.errors import UserError
 
 
@@ -22,10 +34,28 @@ def test_a_synset_reads_as_the_database_says() -> None:
     found = synset(sailboat)
     assert found.words == ("sailboat", "sailing boat")
     assert found.field == 6
-    assert found.gloss == "a small sailing vessel"
+    assert gloss(sailboat) == "a small sailing vessel"
+    assert found.text.strip() == "a small sailing vessel; usually with a single mast"
     assert [synset(at).words[0] for at in found.to(BROADER)] == ["sailing vessel"]
     assert {synset(at).words[0] for at in found.to(NARROWER)} == {"catboat", "sharpie", "trimaran"}
     assert [synset(at).words[0] for at in found.to(PART)] == ["centerboard"]
+
+
+def test_a_verb_has_kinds_and_a_noun_verbs_of_its_root() -> None:
+    weep = next(at for at in senses("cry", "verb") if "weep" in synset(at, "verb").words)
+    assert "sob" in {
+        word for at in synset(weep, "verb").to(NARROWER, "verb") for word in synset(at, "verb").words
+    }
+    assert synset(senses("guitarist")[0]).to(DERIVED) == senses("guitar")
+    (marry,) = synset(senses("wedding")[0]).to(DERIVED, "verb")
+    assert "marry" in synset(marry, "verb").words
+
+
+def test_nouns_by_their_definition() -> None:
+    kittens = [synset(at).words for at in defined_as("cat", 4)]
+    assert ("kitten", "kitty") in kittens
+    assert all(gloss(at).endswith(" cat") for at in defined_as("cat", 4))
+    assert not list(defined_as("cat", 1))
 
 
 @pytest.mark.parametrize("word", ["dog", "quickly", "beautiful", "raise", "zebra", "aardvark"])

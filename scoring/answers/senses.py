@@ -1,0 +1,74 @@
+"""Which of WordNet's senses a concept's name is taken in, and what their definitions mention."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from scoring.answers.inflection import base_forms, singulars
+from scoring.answers.wordnet import NARROWER, Offset, gloss, senses, synset
+
+#: senses of a word that are looked at
+FIRST_SENSES = 3
+#: WordNet's fields of things that can be seen: animal, artifact, body, food, object, phenomenon, plant,
+#: process, shape, substance
+VISIBLE = frozenset({5, 6, 8, 13, 17, 19, 20, 22, 25, 27})
+#: WordNet's fields of what happens: act, event
+_HAPPENING = frozenset({4, 11})
+WORDS_OF_A_SHORT_DEFINITION = 4
+_PREPOSITIONS = frozenset({"as", "at", "by", "for", "from", "in", "of", "on", "to", "with"})
+
+
+def principal_senses(name: str) -> tuple[Offset, ...]:
+    """The principal senses of a name or of its singular."""
+    for form in (name, *singulars(name)):
+        found = senses(form)
+        if found:
+            happens = synset(found[0]).field in _HAPPENING
+            later = ((at, synset(at)) for at in found[1:FIRST_SENSES])
+            seen = (at for at, one in later if one.field in VISIBLE and one.words[0] == form)
+            alike = (at for at in found[1:FIRST_SENSES] if happens and synset(at).field in _HAPPENING)
+            return (found[0], *dict.fromkeys((*seen, *alike)))
+    return ()
+
+
+def senses_of_last(name: tuple[str, ...]) -> tuple[Offset, ...]:
+    """The senses of the last word that go with the words before it (greek letter), or its principal ones."""
+    usual = principal_senses(name[-1])
+    others = {form for word in name[:-1] for form in (word, *singulars(word))}
+    if usual and others:
+        every = next(filter(None, map(senses, (name[-1], *singulars(name[-1])))))
+        fitting = [at for at in every if not others.isdisjoint(_said_of(at))]
+        if fitting and every[0] not in fitting:
+            return (fitting[0],)
+    return usual
+
+
+@lru_cache(maxsize=4096)
+def _said_of(at: Offset) -> frozenset[str]:
+    """The words of the definitions and examples of a sense and of its direct kinds."""
+    every = (at, *synset(at).to(NARROWER))
+    return frozenset(re.findall("[a-z]+", " ".join(synset(one).text for one in every).lower()))
+
+
+def genus(at: Offset) -> str:
+    """The noun that ends a definition of a few words, of what can be seen (cat, of "young domestic cat").
+
+    Empty where the definition is longer, or its last word is no noun of the same field.
+    """
+    words = gloss(at).split()
+    if len(words) > WORDS_OF_A_SHORT_DEFINITION or not _PREPOSITIONS.isdisjoint(words):
+        return ""
+    fields = {synset(one).field for one in (at, *senses(words[-1])[:1])}
+    return words[-1] if senses(words[-1]) and len(fields) == 1 and fields <= VISIBLE else ""
+
+
+@lru_cache(maxsize=65536)
+def forms_mentioned(at: Offset) -> frozenset[str]:
+    """The words of a sense's definition, as they stand there and without inflection."""
+    return frozenset(form for word in mentioned(at) for form in base_forms(word))
+
+
+def mentioned(at: Offset) -> set[str]:
+    """The words of a sense's definition."""
+    return set(re.findall("[a-z]+", gloss(at)))
