@@ -121,7 +121,7 @@ def ladder(
 
     What each severity does to the pictures is measured and stands in the file as comments: mean SSIM and
     RMS distance to clean with 95% intervals. A ladder is refused if the mean distance does not grow at every
-    step. `build --conditions` reads the file.
+    step, unless by chance. `build --conditions` reads the file.
 
     \b
     Example:

@@ -65,28 +65,33 @@ def norm(
         if out.suffix.lower() != ".csv":
             raise UserError(f"the norms are written as CSV; name {out.name} with the ending .csv")
         refuse_to_overwrite(out, force)
-    table, notes = _norms(trials, threshold, fewest)
+    path = _table_of(trials)
+    table, notes = _norms(path, threshold, fewest)
     if manifest is not None:
         table = _with_files(table, manifest)
     if out is not None:
         with replacing(out, force=force) as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n")
     if as_json:
-        click.echo(json.dumps(_summary(table, threshold, out) | {"notes": notes}, allow_nan=False))
+        click.echo(json.dumps(_summary(table, threshold, path, out) | {"notes": notes}, allow_nan=False))
     elif not quiet:
-        _tell(table, threshold, out, notes)
+        _tell(table, threshold, path, out, notes)
 
 
-def _norms(trials: Path, threshold: float, fewest: int) -> tuple[pd.DataFrame, list[str]]:
+def _table_of(trials: Path) -> Path:
+    """The trial table that was named, or that of a folder: its Parquet file where it has both."""
+    if not trials.is_dir():
+        return trials
+    there = [trials / name for name in TABLES if (trials / name).is_file()]
+    if not there:
+        raise UserError(f"{trials} has neither {' nor '.join(TABLES)}; name a folder that export wrote")
+    return there[0]
+
+
+def _norms(path: Path, threshold: float, fewest: int) -> tuple[pd.DataFrame, list[str]]:
     from scoring.naming import naming_norms
     from scoring.trial_table import read_trials
 
-    path = trials
-    if trials.is_dir():
-        there = [trials / name for name in TABLES if (trials / name).is_file()]
-        if not there:
-            raise UserError(f"{trials} has neither {' nor '.join(TABLES)}; name a folder that export wrote")
-        path = there[0]
     frame = read_trials(path, units=())
     return naming_norms(frame, str(path), threshold=threshold, fewest=fewest), list(frame.attrs["notes"])
 
@@ -114,9 +119,10 @@ def _with_files(table: pd.DataFrame, manifest: Path) -> pd.DataFrame:
     return table
 
 
-def _summary(table: pd.DataFrame, threshold: float, out: Path | None) -> dict[str, Any]:
+def _summary(table: pd.DataFrame, threshold: float, path: Path, out: Path | None) -> dict[str, Any]:
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     return {
+        "trials": str(path),
         "out": str(out) if out else None,
         "threshold": threshold,
         "counts": _counts(table),
@@ -135,7 +141,7 @@ def _counts(table: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def _tell(table: pd.DataFrame, threshold: float, out: Path | None, notes: list[str]) -> None:
+def _tell(table: pd.DataFrame, threshold: float, path: Path, out: Path | None, notes: list[str]) -> None:
     from rich.console import Console
 
     console = Console(width=None if Console().is_terminal else 110)
@@ -155,6 +161,7 @@ def _tell(table: pd.DataFrame, threshold: float, out: Path | None, notes: list[s
         console.print(f"No norms for {_sources(len(rows))}: {reason}.", markup=False, highlight=False)
     for note in notes:
         console.print(note, markup=False, highlight=False)
+    console.print(f"Read: {path}", markup=False, highlight=False, soft_wrap=True)
     if out is not None:
         console.print(f"Written: {out}", markup=False, highlight=False)
 

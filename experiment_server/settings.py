@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from stimuli.errors import UserError
-from stimuli.files import explaining_no_room, make_folder
+from stimuli.files import explaining_no_room, make_folder, written_text
 
 PREFIX = "INTERPSCORE_"
 DEFAULT_FILE = "interpscore.toml"
@@ -79,12 +80,17 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the environment, then the settings file."""
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file()))
+        return (init_settings, env_settings, InitSettingsSource(settings_cls, _table_of(settings_file())))
 
 
 def settings_file() -> Path:
     """The settings file: the one the environment names, or interpscore.toml in the working directory."""
     return Path(os.environ.get(f"{PREFIX}SETTINGS_FILE") or DEFAULT_FILE)
+
+
+def _table_of(path: Path) -> dict[str, Any]:
+    """What a settings file says; nothing where there is none. Raises ValueError if it is no TOML."""
+    return tomllib.loads(written_text(path)) if path.is_file() else {}
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stimuli.errors import UserError
-from stimuli.files import explaining_no_room, make_folder
+from stimuli.files import explaining_no_room, make_folder, refuse_other_than_folder
 
 
 def refuse_to_replace(out: Path, marker: str, force: bool) -> None:
@@ -17,8 +17,7 @@ def refuse_to_replace(out: Path, marker: str, force: bool) -> None:
 
     ``marker`` is the file by which our own output is known: ``force`` replaces that and nothing else.
     """
-    if out.is_file():
-        raise UserError(f"{out} is a file; name a folder")
+    refuse_other_than_folder(out)
     if not out.is_dir() or not any(out.iterdir()):
         return
     if not force:
@@ -34,8 +33,9 @@ def replacing_folder(out: Path) -> Iterator[Path]:
     """Give a temporary folder to fill; when the block ends well it takes the place of ``out``.
 
     If the block raises, the temporary folder is deleted and ``out`` is as it was. Raises UserError if
-    the parent folder cannot be written to.
+    ``out`` is there and no folder, or the parent folder cannot be written to.
     """
+    refuse_other_than_folder(out)
     make_folder(out.parent)
     temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
     replaced = temporary.with_name(f"{temporary.name}-replaced")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stimuli.errors import UserError
+from stimuli.files import written_text
 
 _FORM = 'a neuron map is a JSON object such as {"89": "Trump"}'
 
@@ -41,7 +42,7 @@ def read_neuron_map(path: Path) -> list[Pair]:
     Raises UserError if the file is not such a map, names a unit twice, or is empty.
     """
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_Entries)
+        entries = json.loads(written_text(path), object_pairs_hook=_Entries)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; check the path of the neuron map") from None
     except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:

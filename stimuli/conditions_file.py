@@ -18,6 +18,7 @@ from stimuli.conditions import (
     concept_name,
 )
 from stimuli.errors import UserError
+from stimuli.files import written_text
 from stimuli.perturbations import CLEAN, PERTURBATIONS
 from stimuli.visual_angle import pixels
 
@@ -60,7 +61,7 @@ def load_conditions(path: Path) -> ConditionsFile:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(written_text(path))
     except OSError as error:
         raise UserError(
             f"cannot read the conditions file {path} ({error.strerror}); check the name"

@@ -27,6 +27,14 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def written_text(path: Path) -> str:
+    """Text that a person wrote: UTF-8, with or without the byte order mark that Windows' Notepad puts first.
+
+    Raises OSError, and UnicodeDecodeError for another encoding.
+    """
+    return path.read_text(encoding="utf-8-sig")
+
+
 def make_folder(path: Path, *, private: bool = False) -> Path:
     """Create a folder and its parents, and check that it can be written to.
 
@@ -44,15 +52,31 @@ def make_folder(path: Path, *, private: bool = False) -> Path:
         ) from error
 
 
+def refuse_other_than_file(path: Path) -> None:
+    """Raise UserError if something is there that is no regular file: a rename would take its place."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file to write")
+    _refuse_special(path)
+
+
+def refuse_other_than_folder(path: Path) -> None:
+    """Raise UserError if something is there that is no folder: a rename would take its place."""
+    if path.is_file():
+        raise UserError(f"{path} is a file; name a folder")
+    _refuse_special(path)
+
+
+def _refuse_special(path: Path) -> None:
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UserError(f"{path} is a device, a pipe or a socket and is not replaced; name another output")
+
+
 def refuse_to_overwrite(path: Path, force: bool) -> None:
     """Raise UserError if a file is there already and the user did not ask to replace it.
 
-    What is there and is no regular file is never replaced: a rename would take a device's place.
+    What is there and is no regular file is never replaced.
     """
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; name a file to write")
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path} is a device, a pipe or a socket and is not replaced; name another output")
+    refuse_other_than_file(path)
     if path.exists() and not force:
         raise UserError(f"{path} exists already; name another output, or add --force to replace it")
 
@@ -97,8 +121,9 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, over one that is there, into a folder that is there.
 
     For many small files of this project's own: a hidden temporary name beside it, then a rename. Raises
-    UserError if the disk is full or read-only.
+    UserError if what is there is no regular file, or the disk is full or read-only.
     """
+    refuse_other_than_file(path)
     temporary = path.with_name(f".{path.name}")
     with explaining_no_room(path):
         try:

@@ -39,15 +39,17 @@ from stimuli.build_folder import (
     write_masks,
 )
 from stimuli.conditions import Condition, ConditionsFile
-from stimuli.corruptions import apply
+from stimuli.degrade import render
 from stimuli.errors import UserError
 from stimuli.files import make_folder, replacing, sha256_of_bytes
+from stimuli.ladder_gate import falls
 from stimuli.manifest import CSV_NAME, Stimulus, read_manifest, write_manifest
 from stimuli.matching import CannotMatchError, matched_at
 from stimuli.measures import Reference
 from stimuli.perturbations import CLEAN, PERTURBATIONS, Perturbation
+from stimuli.picture_sample import read_picture
 from stimuli.pictures import RECIPE, load_picture
-from stimuli.seeds import generator, stimulus_id, stimulus_seed
+from stimuli.seeds import stimulus_id
 from stimuli.sources.folder import LeftOut, Source, scan
 from stimuli.visual_angle import degrees
 
@@ -116,12 +118,13 @@ def build(
     inputs = _inputs(sources, conditions, seed)
     outcomes = {outcome.source: outcome for outcome in _prepare(out, inputs, force, sources)}
     todo = [row for row in sources if row.path not in outcomes]
-    results = _noted(out, _render_all(Job(source, out, conditions, seed), todo, jobs))
+    job = Job(source, out, conditions, seed)
+    results = _noted(out, _render_all(job, todo, jobs))
     outcomes |= {outcome.source: outcome for outcome in (watch(results, len(todo)) if watch else results)}
     done = [outcomes[row.path] for row in sources]
     stimuli = tuple(row for outcome in done for row in outcome.stimuli)
     left_out = (*misplaced, *(LeftOut(row.source, row.reason) for row in done if row.reason))
-    _finish(out, inputs, stimuli, left_out, conditions.ladder_gate)
+    _finish(job, inputs, sources, stimuli, left_out)
     return Build(out, stimuli, left_out, sum(not outcomes[row.path].reason for row in todo))
 
 
@@ -181,22 +184,23 @@ def _options(conditions: ConditionsFile) -> dict[str, Any]:
 
 
 def _finish(
-    out: Path,
+    job: Job,
     inputs: dict[str, Any],
+    sources: Sequence[Source],
     stimuli: Sequence[Stimulus],
     left_out: Sequence[LeftOut],
-    ladder_gate: bool,
 ) -> None:
+    out = job.out
     try:
         if not stimuli:
             raise UserError(f"no picture could be used, the first because {left_out[0].reason}")
-        if ladder_gate:
-            check_ladders(stimuli)
+        if job.conditions.ladder_gate:
+            check_ladders(job, sources, stimuli)
     except UserError:
         delete_stimuli(out, PARTIAL_NAME)
         raise
     clean = [row for row in stimuli if row.perturbation == CLEAN]
-    write_masks(out, inputs["seed"], inputs["size"], clean)
+    write_masks(out, job.seed, job.conditions.size, clean)
     write_json(out / BUILD_NAME, {**inputs, "left_out": [asdict(row) for row in left_out]})
     write_manifest(out, stimuli, force=True)
     (out / PARTIAL_NAME).unlink(missing_ok=True)
@@ -371,24 +375,6 @@ def _render(job: Job, source: Source, clean: Pixels, reference: Reference, condi
     )
 
 
-def render(
-    conditions: ConditionsFile, source_sha256: str, clean: Pixels, condition: Condition, build_seed: int = 0
-) -> tuple[Pixels, int]:
-    """Degrade a picture just as a build does; return the stimulus and the seed of its chance.
-
-    ``clean`` is RGB, shape (height, width, 3). In legacy mode every stimulus draws from ``RandomState(0)``.
-    """
-    seed = 0 if conditions.legacy else stimulus_seed(source_sha256, condition, 0, build_seed)
-    return degraded(conditions, clean, condition, seed), seed
-
-
-def degraded(conditions: ConditionsFile, clean: Pixels, condition: Condition, seed: int) -> Pixels:
-    """Degrade a picture with the chance of a seed; in legacy mode with that of ``RandomState(0)``."""
-    rng = np.random.RandomState(0) if conditions.legacy else generator(seed)
-    light = conditions.linear_light
-    return apply(condition.perturbation, clean, condition.severity, rng, linear_light=light)
-
-
 @cache
 def _parameters(conditions: ConditionsFile, condition: Condition, build_seed: int) -> str:
     """How stimuli of a condition are made, as JSON: the recipe, and what goes with the severity."""
@@ -402,23 +388,25 @@ def _parameters(conditions: ConditionsFile, condition: Condition, build_seed: in
 # The ladder gate
 
 
-def check_ladders(stimuli: Sequence[Stimulus]) -> None:
+def check_ladders(job: Job, sources: Sequence[Source], stimuli: Sequence[Stimulus]) -> None:
     """Refuse a family in which a stronger severity is, on average, no further from clean.
 
     The distance is the root-mean-square difference of channel values from the clean stimulus, 0 to 1,
-    averaged over the sources. Families whose severities have no order pass. Raises UserError naming the
-    two severities.
+    averaged over the sources. Families whose severities have no order pass, and steps that are wrong by
+    chance (``falls``). Raises UserError naming the two severities.
     """
     apart: dict[str, dict[float, list[float]]] = {}
     for row in stimuli:
         apart.setdefault(row.perturbation, {}).setdefault(row.severity, []).append(_distance(row))
     for name, levels in apart.items():
-        _check_ladder(
-            PERTURBATIONS[name], {severity: float(np.mean(levels[severity])) for severity in levels}
-        )
+        means = {severity: float(np.mean(levels[severity])) for severity in levels}
+        shown = {row.source_path for row in stimuli if row.perturbation == name}
+        _check_ladder(job, PERTURBATIONS[name], means, [row for row in sources if row.path in shown])
 
 
-def _check_ladder(family: Perturbation, apart: dict[float, float]) -> None:
+def _check_ladder(
+    job: Job, family: Perturbation, apart: dict[float, float], sources: Sequence[Source]
+) -> None:
     if not family.direction:
         return
     ladder = sorted(apart, key=lambda severity: family.direction * severity)
@@ -428,7 +416,10 @@ def _check_ladder(family: Perturbation, apart: dict[float, float]) -> None:
             "or write ladder_gate = false there"
         )
     for milder, stronger in pairwise(ladder):
-        if apart[stronger] <= apart[milder]:
+        if apart[stronger] > apart[milder]:
+            continue
+        pictures = (read_picture(job.source, source, job.conditions) for source in sources)
+        if falls(family, milder, stronger, pictures, job.seed):
             raise UserError(
                 f"{family.name}-{stronger:g} is on average no further from clean ({apart[stronger]:.4f}) "
                 f"than {family.name}-{milder:g} ({apart[milder]:.4f}); leave one of them out of the "

@@ -1,7 +1,7 @@
 """Choosing severities that mean something: equal physical steps, equal steps in similarity, human thresholds.
 
 A ladder is a family's severities, mildest first. Whatever it was chosen by, it must pass the gate: mean
-distance from clean grows at every step.
+distance from clean grows at every step, but for chance.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from scipy.stats import t as student
 from stimuli.conditions import Condition
 from stimuli.corruptions.pixels import Pixels
 from stimuli.errors import UserError
+from stimuli.ladder_gate import falls
 from stimuli.measures import distance, luma
 from stimuli.perturbations import PERTURBATIONS, Perturbation
 from stimuli.picture_sample import Picture
@@ -465,15 +466,17 @@ def measured(
                 len(set(groups)),
             )
         )
-    refuse_flat(family, rungs)
+    refuse_flat(family, rungs, pictures, seed)
     return rungs
 
 
-def refuse_flat(family: Perturbation, rungs: Sequence[Rung]) -> None:
-    """The gate: raise UserError if mean RMS distance from clean does not grow at every step."""
+def refuse_flat(family: Perturbation, rungs: Sequence[Rung], pictures: Sequence[Picture], seed: int) -> None:
+    """The gate: raise UserError if mean RMS distance from clean does not grow at a step, but for chance."""
     nothing = Rung(Chosen(family.identity or 0.0), Mean(1, 1, 1), Mean(0, 0, 0), 0, 0)
     for milder, stronger in pairwise((nothing, *rungs)):
-        if stronger.rms.value <= milder.rms.value:
+        if stronger.rms.value <= milder.rms.value and (
+            milder is nothing or falls(family, milder.severity, stronger.severity, pictures, seed)
+        ):
             name = "clean" if milder is nothing else f"{family.name}-{milder.severity:g}"
             raise UserError(
                 f"{family.name}-{stronger.severity:g} is on average no further from clean "

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from stimuli.conditions import Condition, ConditionsFile
 from stimuli.corruptions.pixels import Pixels
+from stimuli.degrade import degraded, render
 from stimuli.errors import UserError
-from stimuli.generate import degraded, render
 from stimuli.matching import CannotMatchError, matched_at
 from stimuli.measures import Reference
 from stimuli.perturbations import CLEAN
@@ -46,9 +46,9 @@ class Picture:
         image, _ = render(self.how, self.source.sha256, self.pixels, condition, seed)
         return self._matched(image, condition)
 
-    def in_common(self, condition: Condition, seed: int) -> Pixels:
-        """The same with the chance of the clean stimulus, so that all severities draw alike."""
-        chance = stimulus_seed(self.source.sha256, Condition(CLEAN), 0, seed)
+    def in_common(self, condition: Condition, seed: int, draw: int = 0) -> Pixels:
+        """The same with the chance of the clean stimulus, so that all severities draw alike; or another."""
+        chance = stimulus_seed(self.source.sha256, Condition(CLEAN), draw, seed)
         return self._matched(degraded(self.how, self.pixels, condition, chance), condition)
 
     def _matched(self, image: Pixels, condition: Condition) -> Pixels:
@@ -94,6 +94,12 @@ def sample_pictures(
     return PictureSample(tuple(read), (*misplaced, *left_out))
 
 
+def read_picture(folder: Path, source: Source, how: ConditionsFile) -> Picture:
+    """Read one picture of a folder. Raises UserError if it cannot be used."""
+    read_in = load_picture(folder / source.path, how.size, source.path)
+    return Picture(source, how, matched_at("source", read_in, how.matching, source.path))
+
+
 def _read(
     folder: Path,
     source: Source,
@@ -103,12 +109,10 @@ def _read(
     left_out: list[LeftOut],
 ) -> None:
     try:
-        read_in = load_picture(folder / source.path, how.size, source.path)
-        image = matched_at("source", read_in, how.matching, source.path)
+        picture = read_picture(folder, source, how)
     except UserError as error:
         left_out.append(LeftOut(source.path, str(error)))
         return
-    picture = Picture(source, how, image)
     try:
         if how.matching is not None and how.matching.stage == "stimulus":
             for condition in how.conditions:

@@ -21,7 +21,7 @@ from experiment_server.design.study_file import StudyFile, read_study_file
 from scoring.answers import load_lexicon
 from scoring.answers.lexicon import concept_key
 from stimuli.errors import UserError
-from stimuli.files import sha256_of_file
+from stimuli.files import sha256_of_file, written_text
 from stimuli.manifest import Stimulus, read_manifest
 from stimuli.perturbations import CLEAN
 
@@ -212,7 +212,7 @@ def _lexicon(path: Path, file: StudyFile) -> dict[str, Any] | None:
         return None
     lexicon = path.parent / file.lexicon.file
     load_lexicon(lexicon)
-    tables = tomllib.loads(lexicon.read_text(encoding="utf-8-sig"))
+    tables = tomllib.loads(written_text(lexicon))
     known = {concept_key(concept) for concept in file.all_concepts}
     for name in tables:
         if concept_key(name) not in known:

@@ -29,6 +29,7 @@ from experiment_server.design.page_tables import (
 from experiment_server.design.table import Name, Table, Text, no_twice
 from stimuli.conditions import Condition
 from stimuli.errors import UserError
+from stimuli.files import written_text
 from stimuli.perturbations import CLEAN, PERTURBATIONS, unknown
 
 FORMAT_VERSION = 1
@@ -435,7 +436,7 @@ def read_study_file(path: Path) -> StudyFile:
     Raises UserError naming the file, the key and what is allowed there.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        table = tomllib.loads(written_text(path))
     except OSError as error:
         raise UserError(f"cannot read the study file {path} ({error.strerror}); check the name") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -21,6 +21,7 @@ from exports.versions import versions
 from scoring.alignment.align import Alignment
 from scoring.alignment.observations import HUMAN, MODEL
 from stimuli.errors import UserError
+from stimuli.files import refuse_other_than_folder
 
 FORMAT_VERSION = 1
 #: the files by which a folder is known to be an alignment
@@ -34,8 +35,7 @@ REFUSED_PARTS = (
 
 def refuse_existing(out: Path, force: bool) -> None:
     """Raise UserError if the folder has something in it: ``force`` replaces an alignment, nothing else."""
-    if out.is_file():
-        raise UserError(f"{out} is a file; name a folder")
+    refuse_other_than_folder(out)
     if not out.is_dir() or not any(out.iterdir()):
         return
     if not force:

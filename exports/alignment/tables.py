@@ -171,9 +171,21 @@ def _accuracy(found: Alignment) -> Table:
     note = (
         "Means over answers, where who answered more counts more; the mean over people's own means, each "
         f"counting once, is {decimal(mean)}. Intervals of people speak of other people and other sources, "
-        "those of a model of other sources."
+        f"those of a model of other sources.{_guessing(table, who)}"
     )
     return Table("", ("", *who), rows, note)
+
+
+def _guessing(table: pd.DataFrame, who: Sequence[str]) -> str:
+    """What guessing would give those who chose among alternatives; nothing where nobody did."""
+    own = table[table["by"].eq("all") & table["observer"].isin(who) & table["chance"].notna()]
+    chances = {
+        str(name): decimal(chance) for name, chance in zip(own["observer"], own["chance"], strict=True)
+    }
+    if len(chances) == len(who) and len(set(chances.values())) == 1:
+        return f" Guessing would give {chances[who[0]]}."
+    told = ", ".join(f"{name} {chances[name]}" for name in who if name in chances)
+    return f" Guessing would give {told}." if told else ""
 
 
 def _keys(table: pd.DataFrame, by: str) -> list[tuple[str, str]]:

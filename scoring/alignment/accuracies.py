@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -14,24 +14,29 @@ from scoring.alignment.estimate import Estimate, missing
 from scoring.alignment.observations import HUMAN, PEOPLE, Observations
 
 COLUMNS: tuple[str, ...] = (
-    *("by", "observer", "kind", "concept", "condition", "mean", "low", "high", "n", "n_observers"),
+    *("by", "observer", "kind", "concept", "condition", "mean", "low", "high", "chance", "n", "n_observers"),
     *("n_sources", "resampled", "method", "reason"),
 )
 
 
-def accuracy_table(observations: Observations) -> pd.DataFrame:
+def accuracy_table(observations: Observations, alternatives: Mapping[str, int] | None = None) -> pd.DataFrame:
     """Mean score of people and of each model: over all, by concept, condition and both, and by observer.
 
     ``by`` says which. Means are over answers, so that people who answered more count more;
     ``human_accuracy``, where each counts once, may differ from the row of all people. The intervals of people
-    are two-way, participants by sources; one observer's speak of other sources only. Columns: ``COLUMNS``.
+    are two-way, participants by sources; one observer's speak of other sources only. ``chance`` is what
+    guessing among the alternatives gives, NaN where answers were typed or it is not known; ``alternatives``
+    are those of models that had others than people. Columns: ``COLUMNS``.
     """
+    offered = {name: 1 / number for name, number in (alternatives or {}).items()}
+    chance = 1 / observations.alternatives if observations.alternatives else math.nan
     people = observations.of_kind(HUMAN)
     rows = [row for name, kind, frame in _groups(observations) for row in _of_group(name, kind, frame)]
     rows += [
         _row(("observer", str(name), HUMAN, "", ""), frame, alone=True)
         for name, frame in people.groupby("observer", sort=True)
     ]
+    rows = [{**row, "chance": offered.get(str(row["observer"]), chance)} for row in rows]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -179,7 +179,8 @@ def align(
 
 def _accuracy(found: Alignment) -> None:
     found.estimate("human_accuracy", human_accuracy(found.observations))
-    found.table("accuracy", accuracy_table(found.observations))
+    alternatives = {name: task.alternatives for name, task in found.tasks.items()}
+    found.table("accuracy", accuracy_table(found.observations, alternatives))
 
 
 def _reliability(found: Alignment) -> None:

@@ -87,9 +87,11 @@ def test_it_flags_what_people_cannot_name(pilot: Path, manifest: Path, tmp_path:
 
 
 def test_parquet_and_csv_say_the_same(pilot: Path, tmp_path: Path) -> None:
-    write_trials(conform(pd.read_csv(pilot)), tmp_path / "trials.parquet")
-    one = json.loads(run(pilot, "--json").stdout)
-    assert one == json.loads(run(tmp_path / "trials.parquet", "--json").stdout)
+    other = tmp_path / "trials.parquet"
+    write_trials(conform(pd.read_csv(pilot)), other)
+    one, two = (json.loads(run(path, "--json").stdout) for path in (pilot, other))
+    assert (one.pop("trials"), two.pop("trials")) == (str(pilot), str(other))
+    assert one == two
     assert one["counts"] == {
         "sources": 2,
         "with_norms": 2,
@@ -98,6 +100,17 @@ def test_parquet_and_csv_say_the_same(pilot: Path, tmp_path: Path) -> None:
         "without_norms": 0,
     }
     assert one["sources"][0]["modal_answer"] in {"cup of coffee", "tea"}
+
+
+def test_it_says_which_table_of_a_folder_it_read(pilot: Path) -> None:
+    def read() -> tuple[str, str]:
+        lines = run(pilot.parent).stdout.splitlines()
+        return lines[-1], json.loads(run(pilot.parent, "--json").stdout)["trials"]
+
+    assert read() == (f"Read: {pilot}", str(pilot))
+    other = pilot.with_suffix(".parquet")
+    write_trials(conform(pd.read_csv(pilot)), other)
+    assert read() == (f"Read: {other}", str(other))
 
 
 def test_what_has_no_norm_is_null_with_a_reason(pilot: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from stimuli.generate import Build, build
 from stimuli.manifest import read_manifest
 from stimuli.matching import TOLERANCE
 from stimuli.merge import merge
+from stimuli.perturbations import PERTURBATIONS
 from stimuli.pictures import load_picture
 
 CLEAN, NOISE, BLUR = Condition("clean"), Condition("gaussian_noise", 0.18), Condition("gaussian_blur", 4)
@@ -119,6 +121,24 @@ def test_the_ladder_gate_can_be_opened(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds something other than a build of these pictures"):
         made(pictures, tmp_path / "out", ConditionsFile(96, (), ladder))
     assert len(read_manifest(tmp_path / "out")) == 6
+
+
+def test_fogs_that_chance_turned_round_are_built_and_a_ladder_that_falls_is_not(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    severities = (1.5, 2.0, 2.5, 3.0, 4.0)
+    wanted = ConditionsFile(96, (), (CLEAN, *(Condition("fog", severity) for severity in severities)))
+    done = made(pictures, tmp_path / "out", wanted)
+    far = [
+        np.mean([10 ** (-row.psnr_db / 20) for row in done.stimuli if row.severity == one])
+        for one in severities
+    ]
+    assert far != sorted(far)
+    monkeypatch.setitem(PERTURBATIONS, "fog", replace(PERTURBATIONS["fog"], direction=-1))
+    with pytest.raises(UserError) as error:
+        made(pictures, tmp_path / "falls", wanted)
+    assert str(error.value).startswith("fog-3 is on average no further from clean (0.")
+    assert not list((tmp_path / "falls").rglob("*.png"))
 
 
 def test_a_severity_that_changes_nothing_is_refused(pictures: Path, tmp_path: Path) -> None:

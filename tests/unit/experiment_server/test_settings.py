@@ -37,6 +37,11 @@ def test_the_environment_is_over_the_file_and_the_file_over_defaults(
     assert (settings.data_dir, settings.url) == (Path("from-environment"), "sqlite:///f")
 
 
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    (tmp_path / "interpscore.toml").write_text('\ufeffdata_dir = "there"\n', encoding="utf-8")
+    assert load_settings().data_dir == Path("there")
+
+
 def test_the_settings_file_can_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "other.toml"
     monkeypatch.setenv("INTERPSCORE_SETTINGS_FILE", str(other))

@@ -38,6 +38,10 @@ def test_a_study_file_is_read_with_its_defaults(tmp_path: Path) -> None:
     assert file.all_concepts == ("sailboat", "raised hand", "umbrella", "teapot", "rocket")
 
 
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    assert read(tmp_path, f"\ufeff{STUDY_TOML}") == read(tmp_path, STUDY_TOML)
+
+
 def test_alternatives_are_all_concepts_unless_named(tmp_path: Path) -> None:
     text = STUDY_TOML.replace('"free_text"', '"alternatives"')
     assert read(tmp_path, text).alternatives == ("sailboat", "raised hand", "umbrella", "teapot", "rocket")

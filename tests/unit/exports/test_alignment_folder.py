@@ -160,6 +160,17 @@ def graded_copy(found: Alignment, score: pd.Series[float]) -> Alignment:
     return replace(found, observations=observations)
 
 
+def test_the_table_of_accuracy_says_what_guessing_would_give(found: Alignment) -> None:
+    assert all_tables(found)["accuracy"][0].note.endswith(" Guessing would give .125.")
+    table = found.tables["accuracy"]
+    own = replace(found)
+    chance = table["chance"].where(table["kind"].eq("human"), 0.25)
+    own.tables = found.tables | {"accuracy": table.assign(chance=chance)}
+    assert all_tables(own)["accuracy"][0].note.endswith(" Guessing would give people .125, net .250.")
+    own.tables = found.tables | {"accuracy": table.assign(chance=math.nan)}
+    assert all_tables(own)["accuracy"][0].note.endswith("those of a model of other sources.")
+
+
 def test_the_row_of_consistency_per_concept_says_how_much_too_low_it_is(found: Alignment) -> None:
     own = replace(found)
     own.estimates = found.estimates | {

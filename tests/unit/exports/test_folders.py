@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,20 @@ def test_an_empty_folder_may_be_filled_and_a_file_not(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         refuse_to_replace(tmp_path / "file", "export.json", force=True)
     assert str(error.value) == f"{tmp_path / 'file'} is a file; name a folder"
+
+
+def test_what_is_no_folder_is_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    said = f"{pipe} is a device, a pipe or a socket and is not replaced; name another output"
+    with pytest.raises(UserError) as error:
+        refuse_to_replace(pipe, "export.json", force=True)
+    assert str(error.value) == said
+    with pytest.raises(UserError) as error, replacing_folder(pipe):
+        pass
+    assert str(error.value) == said
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_a_parent_that_cannot_be_written_to(tmp_path: Path) -> None:

@@ -18,6 +18,12 @@ def test_reads_pairs_in_order_and_matches_in_lower_case(tmp_path: Path) -> None:
     assert [pair.key for pair in pairs] == ["arabic alphabet", "trump"]
 
 
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    path = tmp_path / "map.json"
+    path.write_text('\ufeff{"89": "Trump"}', encoding="utf-8")
+    assert read_neuron_map(path) == [Pair(89, "Trump")]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

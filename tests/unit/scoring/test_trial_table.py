@@ -125,6 +125,11 @@ def test_reads_the_published_form(tmp_path: Path) -> None:
     assert channels(list(frame.columns)) == [7, 89]
 
 
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    plain = read_trials(table(tmp_path, PUBLISHED), key=b"key")
+    assert read_trials(table(tmp_path, f"\ufeff{PUBLISHED}"), key=b"key").equals(plain)
+
+
 def test_prolific_ids_are_replaced_at_once(tmp_path: Path) -> None:
     path = table(tmp_path, PUBLISHED)
     frame = read_trials(path, key=b"secret")

@@ -113,6 +113,10 @@ def test_pictures_can_be_matched_and_the_gate_opened(tmp_path: Path) -> None:
     assert read.matching == Matching(0.5, None, "stimulus")
 
 
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    assert load_conditions(write(tmp_path, "\ufeffsize = 96\n")).size == 96
+
+
 def test_an_empty_file_asks_for_clean_only(tmp_path: Path) -> None:
     assert load_conditions(write(tmp_path, "")).conditions == (Condition("clean"),)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stimuli.errors import UserError
-from stimuli.files import make_folder, replacing, sha256_of_bytes, sha256_of_file
+from stimuli.files import make_folder, replacing, sha256_of_bytes, sha256_of_file, write_bytes, written_text
 
 #: every write to it fails for want of space
 FULL = Path("/dev/full")
@@ -74,6 +74,24 @@ def test_what_is_no_file_is_not_replaced_even_by_force(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
+def test_small_files_are_not_written_over_what_is_no_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UserError) as error:
+        write_bytes(pipe, b"data")
+    assert str(error.value) == (
+        f"{pipe} is a device, a pipe or a socket and is not replaced; name another output"
+    )
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    with pytest.raises(UserError) as error:
+        write_bytes(tmp_path, b"data")
+    assert str(error.value) == f"{tmp_path} is a folder; name a file to write"
+    write_bytes(tmp_path / "new", b"one")
+    write_bytes(tmp_path / "new", b"two")
+    assert (tmp_path / "new").read_bytes() == b"two"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "pipe"]
+
+
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     folder = tmp_path / "file" / "folder"
@@ -88,3 +106,9 @@ def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(b"abc")
     assert sha256_of_file(tmp_path / "data") == sha256_of_bytes(b"abc")
     assert sha256_of_bytes(b"abc").startswith("ba7816bf")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_text(tmp_path: Path) -> None:
+    for name, content in (("plain", b"caf\xc3\xa9"), ("marked", b"\xef\xbb\xbfcaf\xc3\xa9")):
+        (tmp_path / name).write_bytes(content)
+        assert written_text(tmp_path / name) == "café"

@@ -411,15 +411,15 @@ def rung(severity: float, far: float) -> Rung:
 
 
 def test_the_gate_refuses_a_ladder_that_does_not_leave_clean_behind() -> None:
-    refuse_flat(BLUR, [rung(1, 0.1), rung(2, 0.2)])
+    refuse_flat(BLUR, [rung(1, 0.1), rung(2, 0.2)], [], 0)
     with pytest.raises(UserError) as error:
-        refuse_flat(BLUR, [rung(1, 0.2), rung(2, 0.2)])
+        refuse_flat(BLUR, [rung(1, 0.2), rung(2, 0.2)], [], 0)
     assert str(error.value) == (
         "gaussian_blur-2 is on average no further from clean (0.2000) than gaussian_blur-1 (0.2000); "
         "choose other severities"
     )
     with pytest.raises(UserError) as error:
-        refuse_flat(BLUR, [rung(0, 0.0), rung(2, 0.2)])
+        refuse_flat(BLUR, [rung(0, 0.0), rung(2, 0.2)], [], 0)
     assert str(error.value) == (
         "gaussian_blur-0 is on average no further from clean (0.0000) than clean (0.0000); "
         "choose other severities"

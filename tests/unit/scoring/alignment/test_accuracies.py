@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -91,6 +92,13 @@ def test_the_table_has_people_models_and_each_person() -> None:
     assert counts["observer", "p3"] == 1
     assert set(table.loc[table["kind"].eq("model"), "resampled"]) == {"sources"}
     assert set(table.loc[table["observer"].eq(PEOPLE), "resampled"]) == {"observers × sources"}
+
+
+def test_chance_is_one_of_the_alternatives_and_missing_where_people_typed() -> None:
+    table = accuracy_table(study(models=2), {"m1": 16})
+    assert table["chance"].eq(table["observer"].map({"m1": 1 / 16}).fillna(1 / 4)).all()
+    typed = accuracy_table(replace(study(), alternatives=None), {"m0": 16})
+    assert typed["chance"].fillna(0).eq(typed["observer"].map({"m0": 1 / 16}).fillna(0)).all()
 
 
 def test_a_models_interval_is_over_sources_alone() -> None:

@@ -54,6 +54,13 @@ def test_people_their_stimuli_and_what_they_chose(folder: Path) -> None:
     assert frame["severity"].isna().all()
 
 
+def test_a_byte_order_mark_is_read_over(folder: Path) -> None:
+    plain = read_model_vs_human(folder).frame
+    for path in folder.glob("*.csv"):
+        path.write_text("\ufeff" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    assert read_model_vs_human(folder).frame.equals(plain)
+
+
 def test_the_first_answer_to_a_picture_counts(folder: Path) -> None:
     found = read_model_vs_human(folder)
     frame = found.frame.set_index(["observer", "stimulus"])

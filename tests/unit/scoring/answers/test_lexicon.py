@@ -20,6 +20,11 @@ def test_lists_are_normalised(tmp_path: Path) -> None:
     assert entry == Entry(accept=(("waving", "hand"),), partial=(("palm",),))
 
 
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    path = write(tmp_path, '\ufeff[sailboat]\naccept = ["yacht"]\n')
+    assert load_lexicon(path).entry("sailboat") == Entry(accept=(("yacht",),))
+
+
 def test_a_concept_that_is_not_in_the_file_has_an_empty_entry(tmp_path: Path) -> None:
     assert load_lexicon(write(tmp_path, "")).entry("sailboat") == Entry()
 
