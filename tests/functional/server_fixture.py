@@ -24,7 +24,7 @@ import psycopg
 import pytest
 import requests
 from pydantic import SecretStr
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 from werkzeug.datastructures import Headers
 
 from experiment_server.app import create_app
@@ -69,16 +69,30 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     folder = tmp_path_factory.mktemp("postgres")
     server = get_server(folder, cleanup_mode="stop")
+    _spare_the_disk(server.get_uri())
     yield server.get_uri()
     server.cleanup()
 
 
+def _spare_the_disk(server: str) -> None:
+    """Keep little log and wait for no disk: these data need not outlive the machine."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        for setting in ("fsync = off", "full_page_writes = off", "max_wal_size = '64MB'"):
+            connection.execute(f"ALTER SYSTEM SET {setting}")
+        connection.execute("SELECT pg_reload_conf()")
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty database, on each backend in turn."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'test.sqlite3'}"
-    return new_postgres_database(request.getfixturevalue("postgres_server"))
+        yield f"sqlite:///{tmp_path / 'test.sqlite3'}"
+        return
+    server = request.getfixturevalue("postgres_server")
+    url = new_postgres_database(server)
+    yield url
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
 
 
 def new_postgres_database(server: str) -> str:

@@ -53,6 +53,15 @@ def loaded() -> LoadedModel:
     return load_model(device="cpu")
 
 
+@pytest.fixture(scope="module")
+def shown(artwork: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Renderings of the hands that were held out, and their concepts."""
+    sets = [renderings(artwork, hand, NAMES, 5, SEED) for hand in HELD_OUT]
+    pictures, truth = (np.concatenate(parts) for parts in zip(*sets, strict=True))
+    pictures.flags.writeable = False
+    return pictures, truth
+
+
 @pytest.mark.parametrize("hand", HELD_OUT)
 def test_hands_that_were_held_out_are_recognised(loaded: LoadedModel, artwork: Path, hand: str) -> None:
     assert hand_accuracy(loaded, artwork, hand, NAMES, TEST_EACH, SEED) >= LEAST_ACCURACY
@@ -63,13 +72,13 @@ def test_the_perturbations_that_it_learnt_from_are_known() -> None:
 
 
 @pytest.mark.parametrize("perturbation", SEVERITIES)
-def test_accuracy_falls_with_severity(loaded: LoadedModel, artwork: Path, perturbation: str) -> None:
-    sets = [renderings(artwork, hand, NAMES, 5, SEED) for hand in HELD_OUT]
-    pictures = np.concatenate([one for one, _ in sets])
-    truth = np.concatenate([concepts for _, concepts in sets])
+def test_accuracy_falls_with_severity(
+    loaded: LoadedModel, shown: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]], perturbation: str
+) -> None:
+    pictures, truth = shown
 
-    def accuracy(shown: npt.NDArray[np.uint8]) -> float:
-        return float((classify(loaded, shown, NAMES) == truth).mean())
+    def accuracy(changed: npt.NDArray[np.uint8]) -> float:
+        return float((classify(loaded, changed, NAMES) == truth).mean())
 
     shares = [accuracy(pictures)]
     for severity in SEVERITIES[perturbation]:

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,11 @@ from scoring.activations.zero_shot import concept_embeddings
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
-CONCEPTS = ["apple", "sailboat", "dog"]
-DEMO_CONCEPTS = ["apple", "key", "dog"]
+CONCEPTS = ("apple", "sailboat", "dog")
+DEMO_CONCEPTS = ("apple", "key", "dog")
 #: name -> deltas of all channels from (map, mean map, another image's map)
 Intervention = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+Captions = Callable[[LoadedModel, tuple[str, ...]], tuple[ConceptLogits, torch.Tensor]]
 INTERVENTIONS: dict[str, Intervention] = {
     "silenced": lambda maps, mean, other: scaled(maps, [0.0]),
     "halved": lambda maps, mean, other: scaled(maps, [0.5]),
@@ -109,11 +111,24 @@ def demo() -> LoadedModel:
 
 
 @pytest.fixture(scope="module")
+def captions() -> Captions:
+    """Directions and embeddings of a model's captions, which take long and are the same for every layer."""
+
+    @cache
+    def of(loaded: LoadedModel, concepts: tuple[str, ...]) -> tuple[ConceptLogits, torch.Tensor]:
+        return ConceptLogits(loaded, concepts), torch.from_numpy(concept_embeddings(loaded, concepts))
+
+    return of
+
+
+@pytest.fixture(scope="module")
 def models(demo: LoadedModel, rn50x4: LoadedModel) -> dict[str, LoadedModel]:
     return {"demo": demo, "RN50x4": rn50x4, "ViT-B-32": load_model("ViT-B-32", device="cpu", seed=2)}
 
 
-def test_rn50x4_equals_the_full_graph_on_logits_and_normalised_embeddings(rn50x4: LoadedModel) -> None:
+def test_rn50x4_equals_the_full_graph_on_logits_and_normalised_embeddings(
+    rn50x4: LoadedModel, captions: Captions
+) -> None:
     layer = canonical_layer(rn50x4.model, None)
     reader = readout(rn50x4, layer)
     assert reader.method == EXACT
@@ -122,8 +137,8 @@ def test_rn50x4_equals_the_full_graph_on_logits_and_normalised_embeddings(rn50x4
     assert float(look.maps.mean()) > 0.1
     channels = torch.arange(2560)
     deltas = torch.cat([make(look.maps, mean, other) for make in INTERVENTIONS.values()])
-    texts = torch.from_numpy(concept_embeddings(rn50x4, CONCEPTS))
-    found = effects(reader, look, channels, deltas, ConceptLogits(rn50x4, CONCEPTS))
+    logits, texts = captions(rn50x4, CONCEPTS)
+    found = effects(reader, look, channels, deltas, logits)
     moved = reader.moved(look, channels, deltas)
     plain = plain_logits(rn50x4, look.embedding, texts)
     for row, unit in [(row, unit) for row in range(len(deltas)) for unit in (7, 2559)]:
@@ -187,7 +202,7 @@ SUFFIX_LAYERS = [
 
 @pytest.mark.parametrize(("name", "layer"), SUFFIX_LAYERS)
 def test_the_batched_suffix_equals_the_full_graph(
-    models: dict[str, LoadedModel], name: str, layer: str
+    models: dict[str, LoadedModel], captions: Captions, name: str, layer: str
 ) -> None:
     loaded = models[name]
     concepts = DEMO_CONCEPTS if name == "demo" else CONCEPTS
@@ -196,8 +211,8 @@ def test_the_batched_suffix_equals_the_full_graph(
     batch, look, mean, other = looked_at(reader, loaded)
     channels = torch.tensor([0, 5, len(look.maps) - 1])
     deltas = torch.cat([make(look.maps, mean, other)[:, channels] for make in INTERVENTIONS.values()])
-    found = effects(reader, look, channels, deltas, ConceptLogits(loaded, concepts))
-    texts = torch.from_numpy(concept_embeddings(loaded, concepts))
+    logits, texts = captions(loaded, concepts)
+    found = effects(reader, look, channels, deltas, logits)
     plain = plain_logits(loaded, look.embedding, texts)
     for row in range(0, len(deltas), 3 if name == "RN50x4" else 1):
         for column, unit in enumerate(channels.tolist()):
