@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from scoring.answers.inflection import base_forms, singulars
 from scoring.answers.senses import (
     FIRST_SENSES,
+    HAPPENING,
     VISIBLE,
     WORDS_OF_A_SHORT_DEFINITION,
-    forms_mentioned,
     genus,
     mentioned,
     principal_senses,
@@ -45,6 +46,9 @@ SYNONYM, SUBORDINATE, SUPERORDINATE, PART_OF_IT, RELATED = (
 _USUAL_SENSES = 2
 #: words that people type at pictures, near in spelling to others, and that WordNet lacks
 _LACKING = frozenset({"sailboard", "sandcastle", "pajamas", "pincers"})
+#: what a definition says of something small, and what it is made or moved with
+_SMALL = frozenset({"little", "miniature", "small", "tiny", "young"})
+_WITH = re.compile(r"\b(?:by|with) ((?:[a-z]+ ?){1,3})")
 #: letters of the shorter part of a name that is written as one
 _SHORTEST = 3
 #: steps up from a name's first sense to a superordinate
@@ -113,7 +117,7 @@ def kin_of(offsets: tuple[Offset, ...], name: tuple[str, ...]) -> Iterator[tuple
         yield from (
             (word, SYNONYM) for word in synset(at).words if word in name or at in senses(word)[:FIRST_SENSES]
         )
-    yield from _kinds(offsets)
+    yield from _kinds(offsets[:1] + tuple(at for at in offsets[1:] if synset(at).field in VISIBLE))
     yield from _compounds(name)
     yield from _defined_as(name)
     above = _superordinates(offsets[0])
@@ -128,28 +132,47 @@ def kin_of(offsets: tuple[Offset, ...], name: tuple[str, ...]) -> Iterator[tuple
 def of_one_root(
     offsets: tuple[Offset, ...], parts: tuple[str, ...] = ("noun", "verb")
 ) -> Iterator[tuple[str, str]]:
-    """Nouns and verbs that share a root with a sense (guitar with guitarist, marry with wedding)."""
+    """Nouns and verbs of one root with a sense (guitar, guitarist), and what is done (marry, wedding)."""
     for at in offsets:
+        own = synset(at)
+        begins = "" if own.field in HAPPENING else tuple(word[:_SHORTEST] for word in own.words)
         for part in parts:
-            for to in synset(at).to(DERIVED, part):
-                words = synset(to, part).words
+            for to in own.to(DERIVED, part):
+                words = (word for word in synset(to, part).words if word.startswith(begins))
                 yield from ((word, RELATED) for word in words if to in senses(word, part)[:_USUAL_SENSES])
 
 
 def _alike(first: Offset, above: tuple[Offset, ...], name: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Other kinds of the things above: called so (teacup), or defined by the name's first part (yacht)."""
+    """Other kinds of the things above: called so (teacup), small, or with the name's first part (yacht)."""
     parts = set(name[:-1]) or modifiers(name[0])
-    direct = [word for at in above if at in synset(first).to(BROADER) for word in synset(at).words]
-    heads = tuple(word for word in direct if " " not in word)
-    longest = max(map(len, heads), default=0) + _SHORTEST
+    direct = {word for to in synset(first).to(BROADER) if to in above for word in synset(to).words}
     for at in closure(above, NARROWER, len(above) * _KINDS_OF_A_GENERAL_TERM):
-        defined = parts and parts <= forms_mentioned(at)
         for word in synset(at).words:
-            called_so = word.endswith(heads) or (word.startswith(heads) and len(word) <= longest)
-            if called_so and " " not in word and word not in heads and at in _usual(word):
+            called_so = _is_called_so(word, name) or any(_is_small(word, at, of) for of in direct)
+            if called_so and at in _usual(word):
                 yield word, SUPERORDINATE
-            elif defined and at in senses(word)[:1]:
+            elif at in senses(word)[:1] and parts and parts <= _made_with(at, parts):
                 yield word, RELATED
+
+
+def _is_called_so(word: str, name: tuple[str, ...]) -> bool:
+    """Whether a word is a noun and the last of the name's words (tea and cup, of coffee cup)."""
+    rest = word.removesuffix(name[-1])
+    return len(name) > 1 and _SHORTEST <= len(rest) < len(word) and bool(senses(rest))
+
+
+def _is_small(word: str, at: Offset, name: str) -> bool:
+    """Whether a word begins with a name and means a small one (droplet)."""
+    return word.startswith(name) and not _SMALL.isdisjoint(mentioned(at))
+
+
+def _made_with(at: Offset, parts: Iterable[str]) -> frozenset[str]:
+    """Which words, in all forms, a definition has soon after "by" or "with" (propelled by sail)."""
+    said = gloss(at)
+    if not any(part[:_SHORTEST] in said for part in parts):
+        return frozenset()
+    after = (word for found in _WITH.findall(said) for word in found.split())
+    return frozenset(form for word in after for form in base_forms(word))
 
 
 def _defined_as(name: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -170,16 +193,17 @@ def _kinds(offsets: tuple[Offset, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _compounds(name: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Kinds of any sense of the name that begin or end with it, as droplet and raindrop do with drop."""
+    """Kinds of any sense of the name that end with it, and small ones that begin so (raindrop, droplet)."""
     whole = " ".join(name)
-    for at in senses(whole):
-        words = (word for to in synset(at).to(NARROWER) for word in synset(to).words)
-        yield from ((word, SUBORDINATE) for word in words if word.startswith(whole) or word.endswith(whole))
+    for to in (to for at in senses(whole) for to in synset(at).to(NARROWER)):
+        for word in synset(to).words:
+            if word.endswith(whole) or _is_small(word, to, whole):
+                yield word, SUBORDINATE
 
 
 def _superordinates(offset: Offset) -> tuple[Offset, ...]:
     steps = closure((offset,), BROADER, _MOST_KINDS)
-    return tuple(at for at, step in steps.items() if step <= _STEPS_UP and not _is_general(at))
+    return tuple(at for at, step in steps.items() if step <= _STEPS_UP and not is_general(at))
 
 
 def _broader(offset: Offset, above: tuple[Offset, ...]) -> Iterator[tuple[str, str]]:
@@ -193,7 +217,7 @@ def _broader(offset: Offset, above: tuple[Offset, ...]) -> Iterator[tuple[str, s
         )
     yield from ((head, SUPERORDINATE) for head in _heads(synset(offset).words))
     short = genus(offset)
-    if short and not any(map(_is_general, _usual(short))):
+    if short and not any(map(is_general, _usual(short))):
         yield short, SUPERORDINATE
 
 
@@ -201,7 +225,7 @@ def _heads(words: tuple[str, ...]) -> Iterator[str]:
     """The last words of names of several words, where they are nouns that are not too general."""
     for word in words:
         head = word.rpartition(" ")[2]
-        if head != word and _usual(head) and not any(map(_is_general, _usual(head))):
+        if head != word and _usual(head) and not any(map(is_general, _usual(head))):
             yield head
 
 
@@ -210,7 +234,8 @@ def _usual(word: str) -> tuple[Offset, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _is_general(at: Offset) -> bool:
+def is_general(at: Offset) -> bool:
+    """Whether a term has so many kinds that it does not tell that something was recognised ("animal")."""
     try:
         closure((at,), NARROWER, _KINDS_OF_A_GENERAL_TERM)
     except OverflowError:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from scoring.answers.inflection import PLURAL_ENDS, base_forms, same_word, singulars
 from scoring.answers.kin import is_real_word
 from scoring.answers.lexicon import Phrase
-from scoring.answers.spelling import is_misspelling
-from scoring.answers.stand_ins import is_defined_by
+from scoring.answers.spelling import is_misspelling, is_slip_of_a_word
+from scoring.answers.stand_ins import StandIns, is_defined_by
 from scoring.answers.target import Target
 from scoring.answers.wordnet import senses
 
@@ -64,19 +65,18 @@ def rule_of_run(run: Phrase, target: Target) -> str | None:
 
 
 def _as_piece(typed: str, target: Target) -> str | None:
-    """No word, but most of the name from its beginning or to its end (shroom), or the other way round."""
-    if len(target.name) > 1 or len(typed) < _SHORTEST_PIECE:
-        return None
+    """No word, but most of the name from its beginning or to its end (shroom)."""
+    name = target.name[0]
     ways = (typed, typed[:-1]) if typed.endswith("s") else (typed,)
-    if not any(_is_piece(one, target.name[0]) for one in ways):
+    most = max(_SHORTEST_PIECE, _PIECE_OF_WHOLE * len(name))
+    if len(target.name) > 1 or not any(len(one) >= most and _begins_or_ends(name, one) for one in ways):
         return None
-    return None if typed in target.protected or is_real_word(typed) else "spelling"
+    known = not target.protected_forms.isdisjoint(base_forms(typed)) or is_real_word(typed)
+    return None if known or any(is_misspelling(typed, one) for one in target.others) else "spelling"
 
 
-def _is_piece(typed: str, name: str) -> bool:
-    short, long = (typed, name) if len(typed) < len(name) else (name, typed)
-    most = len(short) >= max(_SHORTEST_PIECE, _PIECE_OF_WHOLE * len(long))
-    return most and (long.startswith(short) or long.endswith(short))
+def _begins_or_ends(name: str, piece: str) -> bool:
+    return name.startswith(piece) or name.endswith(piece)
 
 
 def _as_defined(typed: str, target: Target) -> str | None:
@@ -92,7 +92,7 @@ def _as_listed(run: Phrase, typed: str, target: Target) -> str | None:
         return _rule("exact", target.exact[typed])
     places = [target.inflected[form] for form in base_forms(typed) if form in target.inflected]
     if len(run) > 1:
-        places += (at for at, (_, phrase) in enumerate(target.listed) if _same_words(run, phrase))
+        places += (at for at, phrase in target.phrases if _same_words(run, phrase))
     return _rule("inflection", target.listed[min(places)][0]) if places else None
 
 
@@ -146,7 +146,8 @@ def _as_two_words(typed: str, target: Target) -> str | None:
         for one, other in ((left, right), (right, left)):
             rule = _as_listed((one,), one, target) or _as_kin(one, target)
             if rule and is_real_word(other) and not senses(f"{left} {right}"):
-                return "spelling" if rule in NAMING else rule
+                named = "spelling" if rule in NAMING else rule
+                return None if is_slip_of_a_word(typed) else named
     return None
 
 
@@ -159,9 +160,9 @@ def _halves(typed: str) -> list[tuple[str, str]]:
 
 @lru_cache(maxsize=4096)
 def _forms_of_halves(typed: str) -> frozenset[str]:
-    halves = [half for both in _halves(typed) for half in both]
-    plurals = (half for half in halves if half.endswith(PLURAL_ENDS))
-    return frozenset(halves).union(*map(singulars, plurals))
+    halves = set(chain.from_iterable(_halves(typed)))
+    plurals = [half for half in halves if half.endswith(PLURAL_ENDS)]
+    return frozenset(halves.union(*map(singulars, plurals)))
 
 
 def _matches_of_parts(words: Phrase, target: Target) -> Iterator[Match]:
@@ -183,11 +184,19 @@ def _paraphrase(
 ) -> Iterator[Match]:
     """The one word that is missing of a name, by another that means it (crying infant, of crying baby)."""
     if len(missing) == 1 and len(positions) == len(target.name) - 1:
-        stands_for = target.stand_ins[missing[0]]
-        for at, word in enumerate(words):
-            known = at in positions or not target.protected.isdisjoint(base_forms(word))
-            if not known and not stands_for.isdisjoint(base_forms(word)):
+        free = all(_is_free(words[at], target) for at in positions)
+        for at, word in enumerate(words) if free else ():
+            if at not in positions and _stands_for(word, target.stand_ins[missing[0]], target):
                 yield Match("paraphrase", tuple(sorted((*positions, at))))
+
+
+def _stands_for(word: str, ways: StandIns, target: Target) -> bool:
+    """Whether a word means one of the name's; what may be a noun is a verb only if it is inflected as one."""
+    forms, as_noun = base_forms(word), {word, *singulars(word)}
+    if not target.protected_forms.isdisjoint(forms):
+        return False
+    as_verb = forms - as_noun if any(map(senses, as_noun)) else forms
+    return not ways.things.isdisjoint(forms) or not ways.doings.isdisjoint(as_verb)
 
 
 def _matches_of_halves(words: Phrase, target: Target) -> Iterator[Match]:
@@ -215,13 +224,17 @@ def _how_named(part: str, words: Phrase, target: Target) -> tuple[str, int] | No
         if word == part:
             return "exact", at
     alike = ("inflection" if same_word(word, part) else "" for word in words)
-    slips = ("spelling" if _misspelt(word, forms, target) else "" for word in words)
+    near = (word if part[0] in word[:2] else "" for word in words)
+    slips = ("spelling" if word and _misspelt(word, forms, target) else "" for word in near)
     ways = ((how, at) for kind in (alike, slips) for at, how in enumerate(kind) if how)
     return next(ways, None)
 
 
 def _partly(words: Phrase, positions: tuple[int, ...], target: Target) -> Iterator[Match]:
-    for at in positions:
-        rejected = any(same_word(words[at], "".join(one)) for one in target.entry.reject)
-        if not rejected and not any(same_word(words[at], other) for other in target.others):
-            yield Match("part_of_name", (at,))
+    yield from (Match("part_of_name", (at,)) for at in positions if _is_free(words[at], target))
+
+
+def _is_free(word: str, target: Target) -> bool:
+    """Whether a word of the name is neither rejected nor another concept's name."""
+    rejected = ("".join(one) for one in target.entry.reject)
+    return not any(same_word(word, other) for other in (*rejected, *target.others))

@@ -14,9 +14,9 @@ FIRST_SENSES = 3
 #: process, shape, substance
 VISIBLE = frozenset({5, 6, 8, 13, 17, 19, 20, 22, 25, 27})
 #: WordNet's fields of what happens: act, event
-_HAPPENING = frozenset({4, 11})
+HAPPENING = frozenset({4, 11})
 WORDS_OF_A_SHORT_DEFINITION = 4
-_PREPOSITIONS = frozenset({"as", "at", "by", "for", "from", "in", "of", "on", "to", "with"})
+_JOINING = frozenset({"and", "as", "at", "by", "for", "from", "in", "of", "on", "or", "to", "with"})
 
 
 def principal_senses(name: str) -> tuple[Offset, ...]:
@@ -24,10 +24,10 @@ def principal_senses(name: str) -> tuple[Offset, ...]:
     for form in (name, *singulars(name)):
         found = senses(form)
         if found:
-            happens = synset(found[0]).field in _HAPPENING
+            happens = synset(found[0]).field in HAPPENING
             later = ((at, synset(at)) for at in found[1:FIRST_SENSES])
             seen = (at for at, one in later if one.field in VISIBLE and one.words[0] == form)
-            alike = (at for at in found[1:FIRST_SENSES] if happens and synset(at).field in _HAPPENING)
+            alike = (at for at in found[1:FIRST_SENSES] if happens and synset(at).field in HAPPENING)
             return (found[0], *dict.fromkeys((*seen, *alike)))
     return ()
 
@@ -46,9 +46,10 @@ def senses_of_last(name: tuple[str, ...]) -> tuple[Offset, ...]:
 
 @lru_cache(maxsize=4096)
 def _said_of(at: Offset) -> frozenset[str]:
-    """The words of the definitions and examples of a sense and of its direct kinds."""
-    every = (at, *synset(at).to(NARROWER))
-    return frozenset(re.findall("[a-z]+", " ".join(synset(one).text for one in every).lower()))
+    """The words of a sense's definition, and the names, definitions and examples of its direct kinds."""
+    kinds = [synset(to) for to in synset(at).to(NARROWER)]
+    every = (gloss(at), *(text for one in kinds for text in (one.text, *one.words)))
+    return frozenset(re.findall("[a-z]+", " ".join(every).lower()))
 
 
 def genus(at: Offset) -> str:
@@ -57,7 +58,8 @@ def genus(at: Offset) -> str:
     Empty where the definition is longer, or its last word is no noun of the same field.
     """
     words = gloss(at).split()
-    if len(words) > WORDS_OF_A_SHORT_DEFINITION or not _PREPOSITIONS.isdisjoint(words):
+    joined = any(word in _JOINING or word.endswith("ing") for word in words[:-1])
+    if len(words) > WORDS_OF_A_SHORT_DEFINITION or joined:
         return ""
     fields = {synset(one).field for one in (at, *senses(words[-1])[:1])}
     return words[-1] if senses(words[-1]) and len(fields) == 1 and fields <= VISIBLE else ""

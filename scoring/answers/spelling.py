@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
+from string import ascii_lowercase
 
 from rapidfuzz.distance import OSA, Indel
+
+from scoring.answers.wordnet import is_word
 
 _DOUBLED = re.compile(r"(.)\1+")
 
@@ -61,3 +65,13 @@ def _careful(typed: str, right: str) -> bool:
 def edits_allowed(length: int) -> int:
     """How many edits a right word of this many letters tolerates."""
     return next((edits for shortest, edits in EDITS_BY_LENGTH if length >= shortest), 0)
+
+
+def is_slip_of_a_word(typed: str) -> bool:
+    """Tell whether one letter more, less, other or swapped makes a word of what was typed (pinapple)."""
+    cuts = [(typed[:at], typed[at:]) for at in range(len(typed) + 1)]
+    less = (left + right[1:] for left, right in cuts if right)
+    swapped = (left + right[1] + right[0] + right[2:] for left, right in cuts if len(right) > 1)
+    more = (left + letter + right for left, right in cuts for letter in ascii_lowercase)
+    other = (left + letter + right[1:] for left, right in cuts if right for letter in ascii_lowercase)
+    return any(map(is_word, chain(less, swapped, more, other)))

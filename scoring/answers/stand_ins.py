@@ -4,53 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 from scoring.answers.inflection import base_forms, singulars
-from scoring.answers.kin import SUBORDINATE, SUPERORDINATE, SYNONYM, kin, kin_of, of_one_root, strongest
+from scoring.answers.kin import SUBORDINATE, SYNONYM, is_general, kin_of, of_one_root, strongest
 from scoring.answers.senses import FIRST_SENSES, forms_mentioned, principal_senses, senses_of_last
-from scoring.answers.wordnet import NARROWER, Offset, gloss, senses, synset
+from scoring.answers.wordnet import BROADER, NARROWER, gloss, senses, synset
+from scoring.answers.words import normalise
 
-#: rules of words that may stand for the last word of a name
-_KINDS = (SYNONYM, SUBORDINATE, SUPERORDINATE)
+#: how participles end
+_PARTICIPLE = ("ing", "ed")
 #: senses of a verb that are looked at
 _USUAL_VERBS = 2
 #: letters that a word shares with its inflections, at least
 _BEGINNING = 3
 
 
+class StandIns(NamedTuple):
+    """Words that mean one word of a name, joined without blanks: ``things``, and verbs as ``doings``."""
+
+    things: frozenset[str]
+    doings: frozenset[str]
+
+
 @lru_cache(maxsize=1024)
-def stand_ins(name: tuple[str, ...], at: int) -> frozenset[str]:
+def stand_ins(name: tuple[str, ...], at: int) -> StandIns:
     """Words that mean one word of a name of several, where the others are typed (infant, of crying baby).
 
-    For the last word they are its synonyms, kinds and kinds above and those of the whole name, and what is
-    derived of it; for another noun its synonyms; for a verb its synonyms and kinds (sobbing).
+    For the last word they are the kind directly above and verbs of its root, and, where WordNet lacks the
+    whole name, its synonyms and kinds. For another one they are its synonyms, and for a participle the
+    verb's synonyms and kinds (sobbing).
     """
-    word = name[at]
-    meant = senses_of_last(name) if at == len(name) - 1 else principal_senses(word)
-    of_word = strongest(kin_of(meant, (word,))) if meant else {}
-    if at < len(name) - 1:
-        synonyms = {one for one, rule in of_word.items() if rule == SYNONYM}
-        return frozenset(synonyms.union(_verbs_like(word)))
-    meaning_it = {one for found in (of_word, kin(name)) for one, rule in found.items() if rule in _KINDS}
-    return frozenset(meaning_it.union(one for one, _ in of_one_root(meant, ("verb",))))
+    if at == len(name) - 1:
+        return _of_last(name)
+    own = principal_senses(name[at])
+    found = strongest(kin_of(own, (name[at],))) if own else {}
+    doings = _verbs_like(name[at]) if name[at].endswith(_PARTICIPLE) else ()
+    return StandIns(_ruled(found, SYNONYM), frozenset(doings))
+
+
+def _of_last(name: tuple[str, ...]) -> StandIns:
+    whole = principal_senses(" ".join(name)) or principal_senses("".join(name))
+    last = senses_of_last(name)
+    found = strongest(kin_of(last, name[-1:])) if last and not whole else {}
+    above = [to for at in (whole or last)[:1] for to in synset(at).to(BROADER) if not is_general(to)]
+    broader = {"".join(normalise(word)) for to in above for word in synset(to).words}
+    verbs = (word for word, _ in of_one_root(last, ("verb",)))
+    return StandIns(_ruled(found, SYNONYM, SUBORDINATE) | broader, frozenset(verbs))
+
+
+def _ruled(found: dict[str, str], *rules: str) -> frozenset[str]:
+    return frozenset(word for word, rule in found.items() if rule in rules)
 
 
 def _verbs_like(word: str) -> Iterator[str]:
     for verb in sorted(base_forms(word)):
         for at in senses(verb, "verb")[:_USUAL_VERBS]:
             for near in (at, *synset(at, "verb").to(NARROWER, "verb")):
-                yield from (
-                    one for one in synset(near, "verb").words if near in senses(one, "verb")[:FIRST_SENSES]
-                )
+                words = synset(near, "verb").words
+                yield from (one for one in words if near in senses(one, "verb")[:FIRST_SENSES])
 
 
 def is_defined_by(word: str, name: tuple[str, ...]) -> bool:
-    """Tell whether a definition of a noun mentions all words of a name of several (cobweb, of spider web)."""
+    """Tell whether a noun's definition mentions all words of a name of several (cobweb, of spider web)."""
     begin = [part[:_BEGINNING] for part in name]
-    glosses = ((at, gloss(at)) for at in _any_senses(word))
-    likely = (at for at, said in glosses if all(start in said for start in begin))
+    first = next(filter(None, map(senses, (word, *singulars(word)))), ())[:1]
+    likely = (at for at in first if all(start in gloss(at) for start in begin))
     return any(forms_mentioned(at).issuperset(name) for at in likely)
-
-
-def _any_senses(word: str) -> tuple[Offset, ...]:
-    return next(filter(None, map(senses, (word, *singulars(word)))), ())[:FIRST_SENSES]

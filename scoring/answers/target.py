@@ -10,7 +10,7 @@ from itertools import chain
 from scoring.answers.inflection import base_forms, same_word
 from scoring.answers.kin import SYNONYM, is_real_word, kin, modifiers
 from scoring.answers.lexicon import Entry, Phrase
-from scoring.answers.stand_ins import stand_ins
+from scoring.answers.stand_ins import StandIns, stand_ins
 from scoring.answers.wordnet import senses
 from scoring.answers.words import normalise
 from stimuli.errors import UserError
@@ -62,12 +62,19 @@ class Target:
         return tuple(word for word in own if len(word) > 3 and not is_real_word(word))
 
     @cached_property
-    def stand_ins(self) -> tuple[frozenset[str], ...]:
-        """For each word of the name, the words that mean it there, but not what names another concept."""
-        return tuple(
-            frozenset(_apart_from(self.others, dict.fromkeys(stand_ins(self.name, at), "")))
-            for at in range(len(self.name))
-        )
+    def stand_ins(self) -> tuple[StandIns, ...]:
+        """For each word of the name, the words that mean it there."""
+        return tuple(stand_ins(self.name, at) for at in range(len(self.name)))
+
+    @cached_property
+    def protected_forms(self) -> frozenset[str]:
+        """What is known in its own right, and whatever that may be an inflection of."""
+        return frozenset(form for word in self.protected for form in base_forms(word))
+
+    @cached_property
+    def phrases(self) -> tuple[tuple[int, Phrase], ...]:
+        """The listed phrases of several words, and their places among the listed."""
+        return tuple((at, phrase) for at, (_, phrase) in enumerate(self.listed) if len(phrase) > 1)
 
     @cached_property
     def exact(self) -> Mapping[str, str]:

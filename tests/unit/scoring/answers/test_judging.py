@@ -84,6 +84,20 @@ OTHERS = ("fire", "hand", "plane")
         ("raised hand", "Raised-Hand", True, 1.0, "exact"),
         ("mushroom", "shrooms", True, 1.0, "spelling"),
         ("mushroom", "room", False, 0.0, "no_match"),
+        ("dragon", "dragonfy", False, 0.0, "no_match"),
+        ("apple", "pinapple", False, 0.0, "no_match"),
+        ("saw", "sawmill", False, 0.0, "no_match"),
+        ("lake", "lakefront", False, 0.0, "no_match"),
+        ("fire", "volley", False, 0.0, "no_match"),
+        ("bed", "screw", False, 0.0, "no_match"),
+        ("toilet", "bedroom", False, 0.0, "no_match"),
+        ("motorcycle", "car", False, 0.0, "no_match"),
+        ("raindrops", "droplets", False, 0.5, "superordinate"),
+        ("flying bird", "bird, wing", False, 0.5, "part_of_name"),
+        ("running dog", "dog, fox, hare", False, 0.5, "part_of_name"),
+        ("running dog", "dogs jogging", False, 1.0, "paraphrase"),
+        ("red car", "red vehicle", False, 0.5, "part_of_name"),
+        ("hot dog", "hot puppy", False, 0.5, "part_of_name"),
         ("strawberry", "berry", False, 0.5, "superordinate"),
         ("crying baby", "sobbing infant", False, 0.5, "related"),
         ("crying baby", "crying toddler", False, 0.5, "part_of_name"),
@@ -119,8 +133,17 @@ def test_a_part_of_the_name_is_partial_unless_it_is_another_concept() -> None:
 def test_a_paraphrase_takes_no_word_that_the_lexicon_or_another_concept_has() -> None:
     assert judge("raised hand", "raised fist").rule == "paraphrase"
     assert judge("raised hand", "raised fist", others=["fist"]).soft == 0.5
-    for lexicon in ({"reject": ["fist"]}, {"partial": ["raised fist"]}):
+    assert judge("raised hand", "raised fist", others=["raised fists"]).soft == 0.5
+    for lexicon in (
+        {"reject": ["fists"]},
+        {"partial": ["raised fist"]},
+        {"reject": ["raise"], "partial": ["fist"]},
+    ):
         assert judge("raised hand", "raised fist", Lexicon.of({"raised hand": lexicon})).soft == 0.5
+
+
+def test_a_piece_of_the_name_is_no_other_concept() -> None:
+    assert judge("mushroom", "shroom", others=["shrooms"]).soft == 0.0
 
 
 def test_another_concept_is_never_a_misspelling() -> None:

@@ -58,6 +58,9 @@ def test_kin(name: tuple[str, ...], word: str, rule: str) -> None:
         (("sailboat",), "canoe"),
         (("elephant", "trunk"), "luggage"),
         (("raindrop",), "waterfall"),
+        (("ice",), "meltwater"),
+        (("toilet",), "bedroom"),
+        (("angry", "face"), "feeling"),
     ],
 )
 def test_no_kin(name: tuple[str, ...], word: str) -> None:
