@@ -32,9 +32,9 @@ serve: demo ## serve the demo study, so that you can take part in it
 	INTERPSCORE_DATA_DIR=$(DEMO)/data INTERPSCORE_DATABASE_URL=sqlite:///$(DEMO)/data/interpscore.sqlite3 \
 		$(MANAGE) serve --host $(HOST) --port $(PORT)
 
-# more processes than cores, since some wait for a browser; then each with one thread, or they slow each other down
+# one thread a process, or the two slow each other down
 test: setup ## run all tests but the benchmarks
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 chaos: setup ## kill servers, databases, browsers and connections under load; count what is lost
 	$(BIN)/python -m tests.chaos --kills 100 && $(BIN)/python -m tests.chaos.browser --sessions 30

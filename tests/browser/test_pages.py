@@ -389,6 +389,25 @@ PRESS_AFTER_ENTER = """() => window.addEventListener("keydown", ({ key, target }
 })"""
 
 
+def test_a_key_on_a_busy_computer_counts_once(visitor: Visitor, installation: Installation) -> None:
+    pid = "5f000000000000000000005f"
+    visitor.open(prolific("typed", pid))
+    visitor.begin()
+    visitor.may_answer(0)
+    visitor.page.evaluate(BUSY_AT_A_KEY)
+    visitor.page.keyboard.type("cup\n")
+    visitor.sees("Not this time")
+    told = json.loads(installation.rows(MEASURED, pid)[0][-1])
+    assert len(told["key_times_ms"]) == len("cup\n")
+
+
+#: what a key brings comes a tenth of a second after it
+BUSY_AT_A_KEY = """() => document.addEventListener("keydown", () => {
+  const until = performance.now() + 100;
+  while (performance.now() < until);
+})"""
+
+
 def test_letters_land_in_the_field_wherever_the_focus_is(
     visitor: Visitor, installation: Installation
 ) -> None:

@@ -19,7 +19,9 @@ const WAYS: Record<string, Insertion> = {
 const TYPED = new Set(["insertText", "insertCompositionText", "deleteContentBackward"]);
 const MODIFIERS = new Set(["Shift", "Control", "Alt", "AltGraph", "Meta", "CapsLock", "Tab"]);
 const MOST_TIMES = 60;
-/** An input so soon after a key is that key's, in ms. */
+/** A key's own input comes after it, on a busy computer later than the next key: how long it is waited for, in ms. */
+const INPUT_WITHIN_MS = 2000;
+/** A further input so soon after a key is that key's too, in ms. */
 const SAME_KEY_MS = 40;
 
 /** Whether a key was pressed to answer: not with Ctrl or the like, not in an open dialog. */
@@ -50,6 +52,8 @@ export class Typing {
   insertedBy: Insertion | null = null;
   private length = 0;
   private lastKey = -Infinity;
+  /** Keys whose input has not come yet. */
+  private awaited: number[] = [];
 
   /** `input` is what is typed into; null where nothing is. */
   constructor(private readonly input: HTMLInputElement | null) {}
@@ -68,7 +72,9 @@ export class Typing {
   }
 
   private pressed(event: KeyboardEvent): void {
-    if (answers(event) && lands(event, this.input)) this.key(event.timeStamp);
+    if (!answers(event) || !lands(event, this.input)) return;
+    this.key(event.timeStamp);
+    this.awaited.push(event.timeStamp);
   }
 
   private key(at: number): void {
@@ -80,8 +86,14 @@ export class Typing {
     const added = (this.input?.value.length ?? 0) - this.length;
     this.length += added;
     const type = event.isTrusted && event instanceof InputEvent ? event.inputType : "";
-    if (TYPED.has(type) && event.timeStamp - this.lastKey > SAME_KEY_MS) this.key(event.timeStamp);
+    if (TYPED.has(type) && !this.isOfAKey(event.timeStamp)) this.key(event.timeStamp);
     this.note(sizeOf(event, added), WAYS[type] ?? "script");
+  }
+
+  /** Whether an input is that of a key that was pressed. */
+  private isOfAKey(at: number): boolean {
+    this.awaited = this.awaited.filter((key) => at - key <= INPUT_WITHIN_MS);
+    return this.awaited.shift() !== undefined || at - this.lastKey <= SAME_KEY_MS;
   }
 
   private note(size: number, way: Insertion): void {
