@@ -22,7 +22,6 @@ from scoring.alignment.psychometric import Fitted
 MOST_MODELS = 2
 #: points of a curve
 POINTS = 120
-#: severity axes that span more than this ratio are logarithmic
 
 
 @dataclass(frozen=True)

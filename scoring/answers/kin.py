@@ -16,6 +16,7 @@ from scoring.answers.senses import (
     mentioned,
     principal_senses,
     senses_of_last,
+    senses_of_whole,
 )
 from scoring.answers.wordnet import (
     BROADER,
@@ -71,8 +72,7 @@ def kin(name: tuple[str, ...]) -> dict[str, str]:
     name defines (a yacht has a sail). Where WordNet lacks a name of several words, the kin of its last word,
     in the sense that goes with the others, is related. The name itself is not among them.
     """
-    of_whole = principal_senses(" ".join(name)) or principal_senses("".join(name))
-    of_last = senses_of_last(name)
+    of_whole, of_last = senses_of_whole(name), senses_of_last(name)
     if of_whole:
         found = strongest(kin_of(of_whole, name))
     elif of_last:
@@ -107,16 +107,18 @@ def strongest(pairs: Iterator[tuple[str, str]]) -> dict[str, str]:
     order = (SYNONYM, SUBORDINATE, SUPERORDINATE, PART_OF_IT, RELATED)
     found: dict[str, str] = {}
     for word, rule in sorted(pairs, key=lambda pair: order.index(pair[1])):
-        found.setdefault("".join(normalise(word)), rule)
+        found.setdefault(joined(word), rule)
     return found
+
+
+def joined(word: str) -> str:
+    """A word or phrase as it is compared: normalised, without blanks."""
+    return "".join(normalise(word))
 
 
 def kin_of(offsets: tuple[Offset, ...], name: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Yield (word, rule) for everything related to these senses; a word may come several times."""
-    for at in offsets:
-        yield from (
-            (word, SYNONYM) for word in synset(at).words if word in name or at in senses(word)[:FIRST_SENSES]
-        )
+    yield from ((word, SYNONYM) for word in synonyms(offsets, name))
     yield from _kinds(offsets[:1] + tuple(at for at in offsets[1:] if synset(at).field in VISIBLE))
     yield from _compounds(name)
     yield from _defined_as(name)
@@ -127,6 +129,12 @@ def kin_of(offsets: tuple[Offset, ...], name: tuple[str, ...]) -> Iterator[tuple
     yield from _named_in_turn(offsets, name)
     yield from of_one_root(offsets)
     yield from _alike(offsets[0], above, name)
+
+
+def synonyms(offsets: tuple[Offset, ...], name: tuple[str, ...]) -> Iterator[str]:
+    """The words that share a sense with a name, in one of their own first senses."""
+    for at in offsets:
+        yield from (word for word in synset(at).words if word in name or at in senses(word)[:FIRST_SENSES])
 
 
 def of_one_root(

@@ -11,6 +11,7 @@ from typing import Any
 
 from scoring.answers.words import normalise
 from stimuli.errors import UserError
+from stimuli.files import written_text
 
 LISTS = ("accept", "partial", "reject")
 
@@ -65,7 +66,7 @@ def load_lexicon(path: Path) -> Lexicon:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(written_text(path))
     except OSError as error:
         raise UserError(
             f"cannot read the lexicon {path} ({error.strerror}); give the path of a TOML file"

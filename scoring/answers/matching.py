@@ -183,11 +183,13 @@ def _paraphrase(
     missing: list[int], positions: tuple[int, ...], words: Phrase, target: Target
 ) -> Iterator[Match]:
     """The one word that is missing of a name, by another that means it (crying infant, of crying baby)."""
-    if len(missing) == 1 and len(positions) == len(target.name) - 1:
-        free = all(_is_free(words[at], target) for at in positions)
-        for at, word in enumerate(words) if free else ():
-            if at not in positions and _stands_for(word, target.stand_ins[missing[0]], target):
-                yield Match("paraphrase", tuple(sorted((*positions, at))))
+    if len(missing) != 1 or len(positions) != len(target.name) - 1:
+        return
+    if not all(_is_free(words[at], target) for at in positions):
+        return
+    for at, word in enumerate(words):
+        if at not in positions and _stands_for(word, target.stand_ins[missing[0]], target):
+            yield Match("paraphrase", tuple(sorted((*positions, at))))
 
 
 def _stands_for(word: str, ways: StandIns, target: Target) -> bool:

@@ -32,12 +32,22 @@ def principal_senses(name: str) -> tuple[Offset, ...]:
     return ()
 
 
+def senses_of_whole(name: tuple[str, ...]) -> tuple[Offset, ...]:
+    """The principal senses of a name of one word or several, written apart or together."""
+    return principal_senses(" ".join(name)) or principal_senses("".join(name))
+
+
+def senses_of_noun(word: str) -> tuple[Offset, ...]:
+    """All senses of a noun, or of its singular if it is listed in that only."""
+    return next(filter(None, map(senses, (word, *singulars(word)))), ())
+
+
 def senses_of_last(name: tuple[str, ...]) -> tuple[Offset, ...]:
     """The senses of the last word that go with the words before it (greek letter), or its principal ones."""
     usual = principal_senses(name[-1])
     others = {form for word in name[:-1] for form in (word, *singulars(word))}
     if usual and others:
-        every = next(filter(None, map(senses, (name[-1], *singulars(name[-1])))))
+        every = senses_of_noun(name[-1])
         fitting = [at for at in every if not others.isdisjoint(_said_of(at))]
         if fitting and every[0] not in fitting:
             return (fitting[0],)

@@ -6,11 +6,26 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from scoring.answers.inflection import base_forms, singulars
-from scoring.answers.kin import SUBORDINATE, SYNONYM, is_general, kin_of, of_one_root, strongest
-from scoring.answers.senses import FIRST_SENSES, forms_mentioned, principal_senses, senses_of_last
+from scoring.answers.inflection import base_forms
+from scoring.answers.kin import (
+    SUBORDINATE,
+    SYNONYM,
+    is_general,
+    joined,
+    kin_of,
+    of_one_root,
+    strongest,
+    synonyms,
+)
+from scoring.answers.senses import (
+    FIRST_SENSES,
+    forms_mentioned,
+    principal_senses,
+    senses_of_last,
+    senses_of_noun,
+    senses_of_whole,
+)
 from scoring.answers.wordnet import BROADER, NARROWER, gloss, senses, synset
-from scoring.answers.words import normalise
 
 #: how participles end
 _PARTICIPLE = ("ing", "ed")
@@ -37,24 +52,19 @@ def stand_ins(name: tuple[str, ...], at: int) -> StandIns:
     """
     if at == len(name) - 1:
         return _of_last(name)
-    own = principal_senses(name[at])
-    found = strongest(kin_of(own, (name[at],))) if own else {}
+    own = synonyms(principal_senses(name[at]), (name[at],))
     doings = _verbs_like(name[at]) if name[at].endswith(_PARTICIPLE) else ()
-    return StandIns(_ruled(found, SYNONYM), frozenset(doings))
+    return StandIns(frozenset(map(joined, own)), frozenset(doings))
 
 
 def _of_last(name: tuple[str, ...]) -> StandIns:
-    whole = principal_senses(" ".join(name)) or principal_senses("".join(name))
-    last = senses_of_last(name)
+    whole, last = senses_of_whole(name), senses_of_last(name)
     found = strongest(kin_of(last, name[-1:])) if last and not whole else {}
     above = [to for at in (whole or last)[:1] for to in synset(at).to(BROADER) if not is_general(to)]
-    broader = {"".join(normalise(word)) for to in above for word in synset(to).words}
+    broader = {joined(word) for to in above for word in synset(to).words}
+    meaning_it = {word for word, rule in found.items() if rule in (SYNONYM, SUBORDINATE)}
     verbs = (word for word, _ in of_one_root(last, ("verb",)))
-    return StandIns(_ruled(found, SYNONYM, SUBORDINATE) | broader, frozenset(verbs))
-
-
-def _ruled(found: dict[str, str], *rules: str) -> frozenset[str]:
-    return frozenset(word for word, rule in found.items() if rule in rules)
+    return StandIns(frozenset(meaning_it | broader), frozenset(verbs))
 
 
 def _verbs_like(word: str) -> Iterator[str]:
@@ -68,6 +78,5 @@ def _verbs_like(word: str) -> Iterator[str]:
 def is_defined_by(word: str, name: tuple[str, ...]) -> bool:
     """Tell whether a noun's definition mentions all words of a name of several (cobweb, of spider web)."""
     begin = [part[:_BEGINNING] for part in name]
-    first = next(filter(None, map(senses, (word, *singulars(word)))), ())[:1]
-    likely = (at for at in first if all(start in gloss(at) for start in begin))
+    likely = (at for at in senses_of_noun(word)[:1] if all(start in gloss(at) for start in begin))
     return any(forms_mentioned(at).issuperset(name) for at in likely)

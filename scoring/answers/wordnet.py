@@ -135,10 +135,10 @@ def _pointers(fields: list[str]) -> Iterator[tuple[str, str, Offset]]:
 def _index_line(part: str, name: str) -> str | None:
     """Search a sorted index for a name; None if it is not there."""
     data, wanted = _file(f"index.{part}"), name.replace(" ", "_").encode("utf-8")
-    firsts, starts = _pages(part)
-    page = bisect_right(firsts, wanted)
     if not wanted:
         return None
+    firsts, starts = _pages(part)
+    page = bisect_right(firsts, wanted)
     found = data.find(b"\n%b " % wanted, starts[page] - 1, starts[page + 1])
     return None if found == -1 else data[found + 1 : data.find(b"\n", found + 1)].decode("utf-8")
 

@@ -371,41 +371,31 @@ def test_what_no_database_stores_is_taken_out_of_an_answer(
     assert installation.rows(GIVEN, pid) == [(0, "boat\ufffd", None, 0)]
 
 
-def test_keys_after_an_answer_are_not_part_of_it(visitor: Visitor, installation: Installation) -> None:
-    pid = "5f000000000000000000005c"
-    visitor.open(prolific("typed", pid))
-    visitor.begin()
-    visitor.may_answer(0)
-    visitor.page.evaluate(PRESS_AFTER_ENTER)
-    visitor.page.keyboard.type("cup\n")
-    visitor.sees("Not this time")
-    told = json.loads(installation.rows(MEASURED, pid)[0][-1])
-    assert len(told["key_times_ms"]) == len("cup\n")
-
-
-#: a key in the same moment as the one that submits
-PRESS_AFTER_ENTER = """() => window.addEventListener("keydown", ({ key, target }) => {
+#: what happens at a key: another one in the same moment as the one that submits; other work for 0.1 s
+AT_A_KEY = {
+    "press after Enter": """() => window.addEventListener("keydown", ({ key, target }) => {
   if (key === "Enter") target.dispatchEvent(new KeyboardEvent("keydown", { key: "x", bubbles: true }));
-})"""
-
-
-def test_a_key_on_a_busy_computer_counts_once(visitor: Visitor, installation: Installation) -> None:
-    pid = "5f000000000000000000005f"
-    visitor.open(prolific("typed", pid))
-    visitor.begin()
-    visitor.may_answer(0)
-    visitor.page.evaluate(BUSY_AT_A_KEY)
-    visitor.page.keyboard.type("cup\n")
-    visitor.sees("Not this time")
-    told = json.loads(installation.rows(MEASURED, pid)[0][-1])
-    assert len(told["key_times_ms"]) == len("cup\n")
-
-
-#: what a key brings comes a tenth of a second after it
-BUSY_AT_A_KEY = """() => document.addEventListener("keydown", () => {
+})""",
+    "be busy": """() => document.addEventListener("keydown", () => {
   const until = performance.now() + 100;
   while (performance.now() < until);
-})"""
+})""",
+}
+
+
+@pytest.mark.parametrize(("what", "pid"), [("press after Enter", "5c"), ("be busy", "5f")])
+def test_each_key_of_an_answer_counts_once(
+    visitor: Visitor, installation: Installation, what: str, pid: str
+) -> None:
+    pid = f"5f00000000000000000000{pid}"
+    visitor.open(prolific("typed", pid))
+    visitor.begin()
+    visitor.may_answer(0)
+    visitor.page.evaluate(AT_A_KEY[what])
+    visitor.page.keyboard.type("cup\n")
+    visitor.sees("Not this time")
+    told = json.loads(installation.rows(MEASURED, pid)[0][-1])
+    assert len(told["key_times_ms"]) == len("cup\n")
 
 
 def test_letters_land_in_the_field_wherever_the_focus_is(
